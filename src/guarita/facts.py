@@ -1,0 +1,86 @@
+"""What is known of a request before anything is asked. Immutable values only; no I/O, no clock, no
+framework.
+
+An adapter (ASGI middleware, gateway, client tool) builds one `Facts` per request; layers read it
+and nothing else of the request.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+HeaderPairs = Sequence[tuple[bytes, bytes]]
+"""Header fields in the order received: (name in lower case, value), both raw bytes."""
+
+
+class Headers:
+    """The header fields of one request, looked up by lower-case name.
+
+    `pairs` keeps every field in the order received. A name that occurs more than once is in
+    `repeated`; what a repeated header means is each layer's own decision, so `get` answers with the
+    last one and never joins.
+    """
+
+    __slots__ = ("_by_name", "_text", "pairs", "repeated")
+
+    def __init__(self, pairs: HeaderPairs) -> None:
+        self.pairs = pairs
+        self._text: bytes | None = None
+        self._by_name = dict(pairs)
+        self.repeated: frozenset[bytes] = frozenset()
+        if len(self._by_name) != len(pairs):
+            names = [name for name, _ in pairs]
+            self.repeated = frozenset(name for name in self._by_name if names.count(name) > 1)
+
+    def get(self, name: bytes) -> bytes | None:
+        """The value of the header `name` (lower case), or None where it was not sent."""
+        return self._by_name.get(name)
+
+    def all(self, name: bytes) -> list[bytes]:
+        """Every value sent under `name`, in order."""
+        if name not in self._by_name:
+            return []
+        if name not in self.repeated:
+            return [self._by_name[name]]
+        return [value for sent, value in self.pairs if sent == name]
+
+    def text(self) -> bytes:
+        """All names and values run together, for one scan over the whole header block."""
+        if self._text is None:
+            if self.repeated:
+                self._text = b"".join([part for pair in self.pairs for part in pair])
+            else:
+                self._text = b"".join(self._by_name) + b"".join(self._by_name.values())
+        return self._text
+
+    def __repr__(self) -> str:
+        # Values may be credentials: a repr that ends up in a trace shows names only.
+        return f"Headers({[name.decode('latin-1') for name, _ in self.pairs]})"
+
+
+class Facts(Struct, frozen=True):
+    """One request as it arrived.
+
+    Attributes:
+        method: as sent, case kept.
+        path: the raw path: percent-encoding untouched, without the query.
+        query: the raw query string, without "?".
+        headers: the header fields.
+        peer: IP address of the TCP peer, or None where there is none (Unix socket).
+        client: the client's IP address in canonical spelling, after the walk over trusted proxies;
+            None when unreadable.
+        at: Unix time of arrival, in seconds.
+        ray: the Ray ID of this request.
+        token: a value no other request carries, naming this request as the owner of a reservation.
+            Unlike `ray` it never comes from outside.
+    """
+
+    method: str
+    path: str
+    query: bytes
+    headers: Headers
+    peer: str | None
+    client: str | None
+    at: float
+    ray: str
+    token: str

@@ -1,0 +1,1 @@
+"""What a system is: one file per profile, data only."""

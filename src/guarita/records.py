@@ -1,0 +1,91 @@
+"""Accounts and API keys as the layers see them: frozen records, no behaviour beyond reading them.
+
+The keyring builds these from its store; nothing here knows where they are kept.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+
+from guarita.addresses import AddressSet
+
+
+class AccountStatus(StrEnum):
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+
+
+class KeyStatus(StrEnum):
+    """`inactive` can be undone (`guarita key activate`), `revoked` is final, `blocked` carries a
+    reason.
+    """
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    REVOKED = "revoked"
+    BLOCKED = "blocked"
+
+
+class Account(Struct, frozen=True):
+    """An account. `account_id` is what an application knows it by."""
+
+    account_id: str
+    name: str
+    status: AccountStatus = AccountStatus.ACTIVE
+
+
+class SecretHash(Struct, frozen=True):
+    """One valid secret of a key: its keyed hash, and until when (Unix seconds; None = no end) it is
+    accepted.
+    """
+
+    digest: bytes
+    valid_until: float | None = None
+
+    def __repr__(self) -> str:
+        return f"SecretHash(valid_until={self.valid_until!r})"
+
+
+class ApiKey(Struct, frozen=True):
+    """An API key joined with its account.
+
+    Attributes:
+        client_id: public identifier, prefix "cli_" (seed L58).
+        secrets: one secret, or two during a rotation.
+        expires_at: Unix seconds; None = never (seed L65).
+        permissions: names such as "transfer:write" (seed L458-471).
+        allowlist: addresses the key may be used from; empty refuses all (seed L75).
+        signs: whether body signatures are configured for the key (seed L346-352).
+        signature_forms: narrows the profile's accepted forms for this key: subset of {"raw",
+            "canonical"}; None = the profile's.
+    """
+
+    client_id: str
+    account: Account
+    secrets: tuple[SecretHash, ...]
+    profile: str = "minhakonta"
+    status: KeyStatus = KeyStatus.ACTIVE
+    blocked_reason: str | None = None
+    expires_at: float | None = None
+    permissions: frozenset[str] = frozenset()
+    allowlist: AddressSet = AddressSet(())
+    signs: bool = True
+    signature_forms: frozenset[str] | None = None
+    label: str = ""
+    created_at: float = 0.0
+
+
+class Verified(Struct, frozen=True):
+    """Answer to `VerifyCredential`.
+
+    Attributes:
+        key: the API key, or None for an unknown id *and* for a wrong secret.
+        mac: an HMAC-SHA512 state keyed with the verified secret, to be copied before use; None when
+            `key` is None.
+        client_id_known: for the decision log only; a caller must not learn it.
+    """
+
+    key: ApiKey | None
+    mac: Any = None
+    client_id_known: bool = False

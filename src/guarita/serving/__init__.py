@@ -1,0 +1,1 @@
+"""How requests reach the core: ASGI middleware, trusted proxies, servers."""

@@ -1,0 +1,166 @@
+"""An admitted request on its way through the application: what the application gets to see, and how
+its response is converted, settled and sent. Whatever the application does, a reservation ends as
+DESIGN section 3 says.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from guarita.decision import Decision, End, Outcome
+from guarita.identity import identity_of
+from guarita.serving.ray import RAY_HEADER
+
+if TYPE_CHECKING:
+    from guarita.serving.asgi import ASGIScope, Message
+    from guarita.serving.exchange import Exchange
+
+log = logging.getLogger("guarita.serving")
+
+WHOLE_FILE_EXTENSIONS = ("http.response.pathsend", "http.response.zerocopysend")
+"""Ways to answer whose body the middleware could not hold; not offered where it may have to."""
+
+OWN_HEADERS = frozenset(
+    {RAY_HEADER, b"x-ratelimit-remaining", b"idempotency-key", b"x-idempotent-replay"}
+)
+"""Response headers only the gate may set (seed L130, L179): the application's are dropped."""
+
+OVERRIDES = (b"x-http-method-override", b"x-http-method", b"x-method-override")
+"""Headers by which some frameworks let one method pose as another. What was admitted as a GET
+stays one.
+"""
+
+
+class Admitted:
+    """Stands between the application and the server for one admitted request."""
+
+    __slots__ = ("chunks", "converting", "decision", "exchange", "held")
+
+    def __init__(self, exchange: "Exchange", decision: Decision) -> None:
+        self.exchange = exchange
+        self.decision = decision
+        self.held: Message | None = None
+        self.chunks: list[bytes] = []
+        self.converting = False
+
+    async def run(self) -> None:
+        """Call the application, and see to it that what was begun is ended, whatever happens."""
+        exchange = self.exchange
+        try:
+            await exchange.gate.app(self.scope(), self.receive, self.send)
+        except Exception:
+            promised = exchange.started or self.held is not None
+            await self.end(End.LOST if promised else End.FAILED)
+            await exchange.fail()
+            raise
+        except BaseException:
+            await self.end(End.LOST)
+            raise
+        if not exchange.started:
+            ray = exchange.facts.ray
+            log.error("the application ended without a complete response (Ray ID %s)", ray)
+            await self.end(End.LOST)
+            await exchange.fail()
+
+    async def end(self, how: End) -> None:
+        """Settle without a response."""
+        await self.exchange.settle(self.decision, Outcome(how))
+
+    def scope(self) -> "ASGIScope":
+        """The scope for the application: converted, with the caller's identity, without what could
+        pose as one.
+        """
+        exchange, decision = self.exchange, self.decision
+        facts = exchange.facts
+        scope: dict[str, Any] = {**exchange.scope, "guarita": identity_of(facts, decision.known)}
+        converted = decision.converted
+        if converted is not None:
+            scope["query_string"] = converted.query
+            if converted.body is not None:
+                exchange.received = converted.body
+                length = b"%d" % len(converted.body)
+                scope["headers"] = [
+                    (name, length if name == b"content-length" else value)
+                    for name, value in scope["headers"]
+                ]
+        text = facts.headers.text()
+        if b"guarita" in text or b"method" in text:
+            scope["headers"] = [pair for pair in scope["headers"] if not poses(pair[0])]
+        extensions = scope.get("extensions")
+        if extensions and (decision.settles or decision.conversion is not None):
+            scope["extensions"] = {
+                name: value
+                for name, value in extensions.items()
+                if name not in WHOLE_FILE_EXTENSIONS
+            }
+        return scope
+
+    async def receive(self) -> "Message":
+        """The application's `receive`: the body that was read, then what the server has to say."""
+        exchange = self.exchange
+        if exchange.received is None:
+            return await exchange.receive()
+        body, exchange.received = exchange.received, None
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(self, message: "Message") -> None:
+        """The application's `send`."""
+        kind = message["type"]
+        if kind == "http.response.start":
+            await self.start(message)
+        elif self.held is not None and kind == "http.response.body":
+            self.chunks.append(message.get("body", b""))
+            if not message.get("more_body", False):
+                await self.complete(self.held)
+        else:
+            await self.exchange.send(message)
+
+    async def start(self, message: "Message") -> None:
+        """The response begins: held where its whole body is needed, else sent on at once."""
+        exchange, decision = self.exchange, self.decision
+        if exchange.started or self.held is not None:
+            raise RuntimeError("the application started its response twice")
+        status: int = message["status"]
+        headers = own_headers_dropped(message.get("headers", ()))
+        conversion = decision.conversion
+        self.converting = conversion is not None and conversion.wants_body(headers)
+        if self.converting or any(one.wants_body(status) for one in decision.settles):
+            self.held = message
+            return
+        added = await exchange.settle(decision, Outcome(End.ANSWERED, status, headers))
+        await exchange.start(status, [*headers, *added], message)
+
+    async def complete(self, held: "Message") -> None:
+        """The held response is whole: convert it, settle over it, send it."""
+        self.held = None
+        exchange, conversion = self.exchange, self.decision.conversion
+        status: int = held["status"]
+        headers = own_headers_dropped(held.get("headers", ()))
+        body = self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks)
+        if self.converting and conversion is not None:
+            body = conversion.response(body)
+            headers = with_length(headers, len(body))
+        kept = body if len(body) <= exchange.gate.max_recorded_body else None
+        outcome = Outcome(End.ANSWERED, status, headers, kept)
+        added = await exchange.settle(self.decision, outcome)
+        await exchange.start(status, [*headers, *added], held)
+        await exchange.send({"type": "http.response.body", "body": body})
+
+
+def poses(name: bytes) -> bool:
+    """Whether a request header could be taken for the gate's own word, or turn the method into
+    another.
+    """
+    plain = name.lower().replace(b"_", b"-")
+    return plain.startswith(b"guarita-") or plain in OVERRIDES
+
+
+def own_headers_dropped(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The application's response headers without those that only the gate may set."""
+    return [(name, value) for name, value in headers if name.lower() not in OWN_HEADERS]
+
+
+def with_length(headers: Sequence[tuple[bytes, bytes]], length: int) -> list[tuple[bytes, bytes]]:
+    """`headers` with the right Content-Length, whether they had one or not."""
+    others = [pair for pair in headers if pair[0].lower() != b"content-length"]
+    return [*others, (b"content-length", b"%d" % length)]

@@ -1,0 +1,190 @@
+"""The gate as ASGI 3 middleware, for any server and any application: `Guarita(app, profile=…,
+backend=…)`.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, Protocol
+from urllib.parse import quote, unquote
+
+from guarita.asks import Scope
+from guarita.decision import Decision, Refuse, Response
+from guarita.facts import Facts, Headers
+from guarita.layers.permission import NO_ROUTE
+from guarita.profile import Profile, RouteClass
+from guarita.serving.backend import Backend
+from guarita.serving.edge import NO_PROXIES, TrustedProxies
+from guarita.serving.exchange import Exchange
+from guarita.serving.ray import RAY_HEADER, believable_ray, new_ray
+
+ASGIScope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[ASGIScope, Receive, Send], Awaitable[None]]
+
+log = logging.getLogger("guarita.serving")
+
+
+class DecisionLog(Protocol):
+    """Takes note of every decision, off the request path."""
+
+    def add(
+        self,
+        profile: Profile,
+        route_class: RouteClass,
+        facts: Facts,
+        decision: Decision,
+        status: int,
+    ) -> None: ...
+
+    def flush(self) -> None: ...
+
+
+class Guarita:
+    """ASGI middleware that admits, refuses or replays every HTTP request before `app` sees it.
+
+    Admitted requests reach `app` with `scope["guarita"]`, an `Identity`. Paths outside of the
+    profile's prefix are refused like unknown routes inside it. Lifespan passes through; WebSockets
+    are refused.
+
+    Args:
+        app: the application to protect.
+        profile: the policy.
+        backend: answers the policy's asks.
+        trusted_proxies: whose `X-Forwarded-For` and `Ray-ID` are believed.
+        decision_log: takes note of every decision.
+        recall_outcome: asked for the outcome of an idempotency scope whose record says "outcome
+            unknown": returns the response the application kept in its own database transaction, or
+            None. May be a coroutine function.
+        max_recorded_body: longest response body kept for replays, in bytes; the outcome of a longer
+            one counts as unknown.
+        hsts_max_age_s: `Strict-Transport-Security` on responses over TLS, in seconds; 0 sends none.
+        unsafe_unguarded_paths: raw paths that reach `app` without any check ("/health"); one that
+            ends in "/" covers what is below it.
+        unsafe_allow_websockets: let WebSocket connections reach `app` unchecked.
+        clock: Unix time in seconds.
+        sleep: waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        profile: Profile,
+        backend: Backend,
+        *,
+        trusted_proxies: TrustedProxies = NO_PROXIES,
+        decision_log: DecisionLog | None = None,
+        recall_outcome: Callable[[Scope], Any] | None = None,
+        max_recorded_body: int = 1_048_576,
+        hsts_max_age_s: int = 31_536_000,
+        unsafe_unguarded_paths: Iterable[str] = (),
+        unsafe_allow_websockets: bool = False,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self.app = app
+        self.profile = profile
+        self.backend = backend
+        self.trusted_proxies = trusted_proxies
+        self.decision_log = decision_log
+        self.recall_outcome = recall_outcome
+        self.max_recorded_body = max_recorded_body
+        self.clock = clock
+        self.sleep = sleep
+        self.hsts = (
+            ((b"strict-transport-security", b"max-age=%d" % hsts_max_age_s),)
+            if hsts_max_age_s
+            else ()
+        )
+        self._websockets = unsafe_allow_websockets
+        self._unguarded_paths = frozenset(
+            path for path in unsafe_unguarded_paths if not path.endswith("/")
+        )
+        self._unguarded_trees = tuple(path for path in unsafe_unguarded_paths if path.endswith("/"))
+        self._has_unguarded = bool(self._unguarded_paths or self._unguarded_trees)
+        for path in (*self._unguarded_paths, *self._unguarded_trees):
+            log.warning("unsafe_unguarded_paths: %s reaches the application unchecked", path)
+        if unsafe_allow_websockets:
+            log.warning("unsafe_allow_websockets: WebSockets reach the application unchecked")
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "http":
+            facts = self._facts(scope)
+            if self._has_unguarded and self._is_unguarded(facts.path):
+                await self.app(scope, receive, send)
+                return
+            await Exchange(self, facts, scope, receive, send).run()
+        elif kind == "websocket" and not self._websockets:
+            await self._refuse_websocket(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+            if kind == "lifespan" and self.decision_log is not None:
+                self.decision_log.flush()
+
+    def _facts(self, scope: ASGIScope) -> Facts:
+        at = self.clock()
+        headers = Headers(scope["headers"])
+        peer = scope["client"]
+        address: str | None = peer[0] if peer else None
+        proxies = self.trusted_proxies
+        ray = token = new_ray(at)
+        if proxies.believes(address):
+            client = proxies.client(address, headers.all(b"x-forwarded-for"))
+            ray = believable_ray(headers.get(RAY_HEADER)) or ray
+        else:
+            client = proxies.client(address, ())
+        return Facts(
+            scope["method"],
+            raw_path_of(scope),
+            scope["query_string"],
+            headers,
+            address,
+            client,
+            at,
+            ray,
+            token,
+        )
+
+    def _is_unguarded(self, path: str) -> bool:
+        if path in self._unguarded_paths:
+            return True
+        if not path.startswith(self._unguarded_trees):
+            return False
+        # Below a tree only plain paths pass: nothing a router could read as leaving it.
+        return "%" not in path and "\\" not in path and "//" not in path and "/." not in path
+
+    async def _refuse_websocket(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        await receive()
+        if "websocket.http.response" not in (scope.get("extensions") or {}):
+            await send({"type": "websocket.close", "code": 1008, "reason": ""})
+            return
+        refusal: Response = self.profile.respond(Refuse(NO_ROUTE))
+        ray = new_ray(self.clock()).encode()
+        await send(
+            {
+                "type": "websocket.http.response.start",
+                "status": refusal.status,
+                "headers": [*refusal.headers, (RAY_HEADER, ray)],
+            }
+        )
+        await send({"type": "websocket.http.response.body", "body": refusal.body})
+
+
+def raw_path_of(scope: ASGIScope) -> str:
+    """The request's path with its percent-encoding.
+
+    The application routes by the decoded `scope["path"]`. Where the server's `raw_path` is missing
+    or is not the same path (another middleware has rewritten one of them), what the application
+    will see is what must be decided on.
+    """
+    path: str = scope["path"]
+    raw: bytes | None = scope.get("raw_path")
+    if raw is not None:
+        text = raw.decode("latin-1")
+        if text == path or ("%" in text and unquote(text) == path):
+            return text
+    return quote(path, safe="/:@!$&'()*+,;=~")

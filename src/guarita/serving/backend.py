@@ -1,0 +1,98 @@
+"""Who answers which ask: the keyring's verifier, the counters and the reservations put together for
+an adapter.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from guarita.asks import (
+    Ask,
+    CountHit,
+    LoseOutcome,
+    Outage,
+    Record,
+    Release,
+    Reserve,
+    VerifyCredential,
+)
+
+if TYPE_CHECKING:
+    from guarita.data_folder import DataFolder
+
+log = logging.getLogger("guarita.backend")
+
+RESERVATION_ASKS: tuple[type[Ask], ...] = (Reserve, Record, Release, LoseOutcome)
+LOG_EVERY_S = 5.0
+
+
+class Answerer(Protocol):
+    """Answers some of the asks, with the answer itself or with an awaitable of it."""
+
+    def answer(self, ask: Any, /) -> Any: ...
+
+
+class Backend:
+    """Answers the asks that go to stores.
+
+    Args:
+        credentials: answers `VerifyCredential`.
+        counters: answers `CountHit`.
+        reservations: answers `Reserve`, `Record`, `Release` and `LoseOutcome`.
+        on_close: called by `close`, in order.
+    """
+
+    def __init__(
+        self,
+        credentials: Answerer,
+        counters: Answerer,
+        reservations: Answerer,
+        *,
+        on_close: tuple[Callable[[], object], ...] = (),
+    ) -> None:
+        self._on_close = on_close
+        self._answerers: dict[type[Ask], Callable[[Any], Any]] = {
+            VerifyCredential: credentials.answer,
+            CountHit: counters.answer,
+        }
+        for kind in RESERVATION_ASKS:
+            self._answerers[kind] = reservations.answer
+        self._quiet_until = 0.0
+
+    @classmethod
+    def embedded(cls, folder: "DataFolder", *, shared_counters: bool = False) -> "Backend":
+        """The embedded default: keyring snapshot in memory (kept current by a watching thread),
+        reservations durable in the folder's SQLite file with group commit, rate counters in the
+        process or (`shared_counters`) in the SQLite file.
+        """
+        from guarita.keyring.verifier import Verifier
+        from guarita.stores.group_commit import GroupCommit
+        from guarita.stores.memory import MemoryStore
+
+        verifier = Verifier(folder.repository, folder.pepper)
+        verifier.watch()
+        durable = GroupCommit(folder.store)
+        counters: Answerer = durable if shared_counters else MemoryStore()
+        return cls(verifier, counters, durable, on_close=(durable.close, verifier.close))
+
+    def answer(self, ask: Ask) -> Any:
+        """The answer to `ask`, or an awaitable of it. Raises `Outage` (logged, at most every few
+        seconds) or KeyError for an ask that is not a store's.
+        """
+        try:
+            return self._answerers[type(ask)](ask)
+        except Outage as outage:
+            self._report(ask, outage)
+            raise
+
+    def _report(self, ask: Ask, outage: Outage) -> None:
+        now = time.monotonic()
+        if now >= self._quiet_until:
+            self._quiet_until = now + LOG_EVERY_S
+            log.error("%s cannot be answered: %s", type(ask).__name__, outage)
+
+    def close(self) -> None:
+        """Stop what `embedded` started, finishing what is queued."""
+        for close in self._on_close:
+            close()
