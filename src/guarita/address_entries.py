@@ -222,7 +222,7 @@ def _network(text: str, address: str, prefix: str, *, mapped: bool, unsafe_any: 
             _refuse(text, "a network has a prefix length, not a dotted mask", meant, unsafe_any)
         problem = f"the prefix length after '/' is a whole number from 0 to {bits}"
         _refuse(text, problem, None, unsafe_any)
-    # A padded prefix length ("/08") has one reading everywhere, unlike a padded octet: kept, without its zeros.
+    # A padded prefix length ("/08") has one reading everywhere, unlike a padded octet.
     prefix = prefix.lstrip("0") or "0"
     length = int(prefix[:4])
     if length > bits:

@@ -42,6 +42,17 @@ async def run_async(flow: Flow[T], answer: Answer) -> T:
     """Run `flow` to its end, awaiting the answers that are awaitable."""
     try:
         ask = next(flow)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    return await resume(flow, ask, answer)
+
+
+async def resume(flow: Flow[T], ask: Ask, answer: Answer) -> T:
+    """Run a `flow` that has just yielded `ask` to its end, awaiting the answers that are
+    awaitable.
+    """
+    try:
         while True:
             try:
                 reply = answer(ask)

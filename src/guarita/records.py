@@ -4,11 +4,14 @@ The keyring builds these from its store; nothing here knows where they are kept.
 """
 
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from guarita.addresses import AddressSet
+
+if TYPE_CHECKING:
+    from guarita.crypto import MacState
 
 
 class AccountStatus(StrEnum):
@@ -81,11 +84,11 @@ class Verified(Struct, frozen=True):
 
     Attributes:
         key: the API key, or None for an unknown id *and* for a wrong secret.
-        mac: an HMAC-SHA512 state keyed with the verified secret, to be copied before use; None when
+        mac: the HMAC-SHA512 state keyed with the verified secret (`crypto.MacState`); None when
             `key` is None.
         client_id_known: for the decision log only; a caller must not learn it.
     """
 
     key: ApiKey | None
-    mac: Any = None
+    mac: "MacState | None" = None
     client_id_known: bool = False

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from msgspec import Struct
 
 from guarita.asks import Flow, Outage, Verified, VerifyCredential
+from guarita.crypto import MacState
 from guarita.decision import Known, Pass, Reason, Refuse, Verdict
 from guarita.facts import Facts, Headers
 from guarita.outage import OnOutage
@@ -25,11 +26,11 @@ class Credential(Struct, frozen=True):
 
     Attributes:
         key: the key's record.
-        mac: HMAC-SHA512 state keyed with the verified secret; copied by whoever uses it.
+        mac: the HMAC-SHA512 state keyed with the verified secret.
     """
 
     key: ApiKey
-    mac: Any
+    mac: MacState
 
     def __repr__(self) -> str:
         return f"Credential({self.key.client_id!r})"
@@ -64,6 +65,16 @@ def presented(headers: Headers) -> tuple[bytes, bytes] | str:
     if not colon:
         return "no colon between id and secret"
     return client_id, secret
+
+
+def _shown(client_id: bytes, known: bool) -> str:
+    """A known id whole; of an unknown one, which may be a misplaced secret, its beginning."""
+    if known:
+        return client_id[:64].decode("latin-1")
+    if b"sk_" in client_id:
+        return "looks like a secret"
+    shown = client_id[:8].decode("latin-1")
+    return shown + "…" if len(client_id) > 8 else shown
 
 
 def _is_utf8(text: bytes) -> bool:
@@ -104,14 +115,13 @@ class ApiKeyAuth(Struct, frozen=True):
             verified: Verified = yield VerifyCredential(client_id, secret)
         except Outage:
             return Refuse(OUTAGE, saw="keyring out of reach")
-        key = verified.key
-        if key is None:
-            shown = client_id[:40].decode("latin-1")
+        key, mac = verified.key, verified.mac
+        if key is None or mac is None:
             fault = "wrong secret" if verified.client_id_known else "unknown id"
-            return Refuse(INVALID, saw=[shown, fault])
+            return Refuse(INVALID, saw=[_shown(client_id, verified.client_id_known), fault])
         if key.status is not KeyStatus.ACTIVE:
             reason = BLOCKED if key.status is KeyStatus.BLOCKED else INACTIVE
             return Refuse(reason, saw=[key.client_id, key.status])
         if key.expires_at is not None and facts.at >= key.expires_at:
             return Refuse(EXPIRED, saw=[key.client_id, key.expires_at])
-        return Pass(Credential(key, verified.mac), saw=key.client_id)
+        return Pass(Credential(key, mac), saw=key.client_id)

@@ -29,10 +29,10 @@ class WellFormed(Struct, frozen=True):
         block = facts.headers.text()
         if b"\n" in block or b"\r" in block or b"\0" in block:
             guilty = [
-                name.decode("latin-1")
+                name[:64].decode("latin-1")
                 for name, value in facts.headers.pairs
                 if any(byte in name + value for byte in b"\r\n\0")
             ]
-            return Refuse(CONTROL_CHARACTER, saw=guilty)
+            return Refuse(CONTROL_CHARACTER, saw=guilty[:10])
         return PASS
         yield  # a layer is a generator even where it asks nothing

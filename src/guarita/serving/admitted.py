@@ -64,7 +64,9 @@ class Admitted:
 
     async def end(self, how: End) -> None:
         """Settle without a response."""
-        await self.exchange.settle(self.decision, Outcome(how))
+        added = self.exchange.settle(self.decision, Outcome(how))
+        if not isinstance(added, tuple):
+            await added
 
     def scope(self) -> "ASGIScope":
         """The scope for the application: converted, with the caller's identity, without what could
@@ -107,7 +109,18 @@ class Admitted:
         """The application's `send`."""
         kind = message["type"]
         if kind == "http.response.start":
-            await self.start(message)
+            exchange = self.exchange
+            if exchange.started or self.held is not None:
+                raise RuntimeError("the application started its response twice")
+            status: int = message["status"]
+            headers = own_headers_dropped(message.get("headers", ()))
+            if self.must_hold(status, headers):
+                self.held = message
+                return
+            added = exchange.settle(self.decision, Outcome(End.ANSWERED, status, headers))
+            if not isinstance(added, tuple):
+                added = await added
+            await exchange.send(exchange.start(status, [*headers, *added], message))
         elif self.held is not None and kind == "http.response.body":
             self.chunks.append(message.get("body", b""))
             if not message.get("more_body", False):
@@ -115,20 +128,11 @@ class Admitted:
         else:
             await self.exchange.send(message)
 
-    async def start(self, message: "Message") -> None:
-        """The response begins: held where its whole body is needed, else sent on at once."""
-        exchange, decision = self.exchange, self.decision
-        if exchange.started or self.held is not None:
-            raise RuntimeError("the application started its response twice")
-        status: int = message["status"]
-        headers = own_headers_dropped(message.get("headers", ()))
-        conversion = decision.conversion
+    def must_hold(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> bool:
+        """Whether the response is needed whole, to be converted or recorded."""
+        conversion = self.decision.conversion
         self.converting = conversion is not None and conversion.wants_body(headers)
-        if self.converting or any(one.wants_body(status) for one in decision.settles):
-            self.held = message
-            return
-        added = await exchange.settle(decision, Outcome(End.ANSWERED, status, headers))
-        await exchange.start(status, [*headers, *added], message)
+        return self.converting or any(one.wants_body(status) for one in self.decision.settles)
 
     async def complete(self, held: "Message") -> None:
         """The held response is whole: convert it, settle over it, send it."""
@@ -141,9 +145,10 @@ class Admitted:
             body = conversion.response(body)
             headers = with_length(headers, len(body))
         kept = body if len(body) <= exchange.gate.max_recorded_body else None
-        outcome = Outcome(End.ANSWERED, status, headers, kept)
-        added = await exchange.settle(self.decision, outcome)
-        await exchange.start(status, [*headers, *added], held)
+        added = exchange.settle(self.decision, Outcome(End.ANSWERED, status, headers, kept))
+        if not isinstance(added, tuple):
+            added = await added
+        await exchange.send(exchange.start(status, [*headers, *added], held))
         await exchange.send({"type": "http.response.body", "body": body})
 
 

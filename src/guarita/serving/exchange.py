@@ -6,6 +6,7 @@ the responses that are the gate's own. What happens between an admission and its
 """
 
 import inspect
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from guarita.asks import Ask, BodyProblem, Pause, ReadBody, RecallOutcome
@@ -14,12 +15,13 @@ from guarita.decision import (
     Admit,
     Decision,
     End,
+    Known,
     Outcome,
     Pairs,
     Refuse,
     Response,
 )
-from guarita.drivers import run_async
+from guarita.drivers import resume, run_async
 from guarita.facts import Facts
 from guarita.pipeline import decide, settle
 from guarita.serving.admitted import Admitted
@@ -61,6 +63,9 @@ class Exchange:
         except ClientGone:
             return
         except Exception:
+            broken = Decision(Refuse(INTERNAL_ERROR), Known(), [], [])
+            if gate.decision_log is not None:
+                gate.decision_log.add(gate.profile, route_class, facts, broken, 500)
             await self.fail()
             raise
         result = decision.result
@@ -135,36 +140,46 @@ class Exchange:
         """Send a refusal or a replay, after the settlements."""
         refused = isinstance(decision.result, Refuse)
         outcome = Outcome(End.ANSWERED, response.status, response.headers, response.body, refused)
-        added = await self.settle(decision, outcome)
-        await self.start(response.status, [*response.headers, *more, *added])
+        added = self.settle(decision, outcome)
+        if not isinstance(added, tuple):
+            added = await added
+        await self.send(self.start(response.status, [*response.headers, *more, *added]))
         await self.send({"type": "http.response.body", "body": response.body})
 
     async def fail(self) -> None:
         """Answer 500 without any detail, where no response has started."""
         if not self.started:
             response = self.gate.profile.respond(Refuse(INTERNAL_ERROR))
-            await self.start(response.status, list(response.headers))
+            await self.send(self.start(response.status, list(response.headers)))
             await self.send({"type": "http.response.body", "body": response.body})
 
-    async def start(
+    def start(
         self,
         status: int,
         headers: list[tuple[bytes, bytes]],
         message: "Message | None" = None,
-    ) -> None:
-        """Send the response's start with what every response carries; `message` is the
-        application's own start, if there is one.
+    ) -> "Message":
+        """The message that starts the response, with what every response carries; `message` is the
+        application's own start, if there is one. To be sent at once.
         """
         self.started = True
         headers.append((RAY_HEADER, self.facts.ray.encode()))
         if self.scope.get("scheme") == "https":
             headers += self.gate.hsts
         start: Message = {"type": "http.response.start", "status": status, "headers": headers}
-        await self.send(start if message is None else {**message, **start})
+        return start if message is None else {**message, **start}
 
-    async def settle(self, decision: Decision, outcome: Outcome) -> Pairs:
-        """Run the settlements, once; returns the headers they add."""
+    def settle(self, decision: Decision, outcome: Outcome) -> Pairs | Awaitable[Pairs]:
+        """Run the settlements, once: the headers they add, or an awaitable of them where a store
+        has to be asked.
+        """
         if self.settled or not decision.settles:
             return ()
         self.settled = True
-        return await run_async(settle(decision.settles, outcome), self.answer)
+        flow = settle(decision.settles, outcome)
+        try:
+            ask = next(flow)
+        except StopIteration as stop:
+            added: Pairs = stop.value
+            return added
+        return resume(flow, ask, self.answer)

@@ -1,0 +1,83 @@
+"""What `guarita demo` prints for a person: credentials, and commands that work when pasted into a
+POSIX shell. Comments in them hold no quotes: an interactive zsh reads comments as commands."""
+
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from string import Template
+from typing import Any
+
+_TEXT = Template(
+    """\
+Guarita demo: a sandbox bank behind the gate, on $base_url.
+Data folder: $data
+The key is good until the next demo starts there. Ctrl-C ends the demo.
+
+Paste into another terminal:
+
+# Credentials
+BASE_URL=$base_url
+CLIENT_ID=$client_id
+CLIENT_SECRET=$client_secret
+
+# 1. Balance
+curl -sS -i -w '\\n' -X GET "$$BASE_URL/api/external/balance" \\
+  -H "Authorization: ApiKey $$CLIENT_ID:$$CLIENT_SECRET"
+
+# 2. PIX cash-out: signed, and executed once per Idempotency-Key
+BODY='{"amount":3000,"description":"Pagamento","pix_key":"12345678901","pix_key_type":"cpf"}'
+HMAC=$$(printf %s "$$BODY" | openssl dgst -sha512 -hmac "$$CLIENT_SECRET" | awk '{print $$NF}')
+curl -sS -i -w '\\n' -X POST "$$BASE_URL/api/external/pix/cash-out" \\
+  -H "Authorization: ApiKey $$CLIENT_ID:$$CLIENT_SECRET" \\
+  -H "Content-Type: application/json" \\
+  -H "hmac: $$HMAC" \\
+  -H "Idempotency-Key: cashout-order-9876" \\
+  -d "$$BODY"
+
+# 3. The same again: answered from the record, see x-idempotent-replay; no second payment
+curl -sS -i -w '\\n' -X POST "$$BASE_URL/api/external/pix/cash-out" \\
+  -H "Authorization: ApiKey $$CLIENT_ID:$$CLIENT_SECRET" \\
+  -H "Content-Type: application/json" \\
+  -H "hmac: $$HMAC" \\
+  -H "Idempotency-Key: cashout-order-9876" \\
+  -d "$$BODY"
+
+# 4. One byte of the body changed, the signature kept: 401
+RAY=$$(curl -sS -i -w '\\n' -X POST "$$BASE_URL/api/external/pix/cash-out" \\
+  -H "Authorization: ApiKey $$CLIENT_ID:$$CLIENT_SECRET" \\
+  -H "Content-Type: application/json" \\
+  -H "hmac: $$HMAC" \\
+  -d "$$(printf %s "$$BODY" | sed s/3000/9000/)" \\
+  | tee /dev/stderr | tr -d '\\r' | awk 'tolower($$1) == "ray-id:" {print $$2}')
+
+# 5. Why it was refused
+$guarita explain "$$RAY"
+
+# 6. The key revoked: within a second the gate refuses it, without a restart
+$guarita key revoke "$$CLIENT_ID"
+"""
+)
+
+
+def ready(document: dict[str, Any]) -> str:
+    """The text for a demo described by the ready document, its secret included."""
+    bank = document["minhakonta"]
+    return _TEXT.substitute(
+        base_url=bank["base_url"],
+        client_id=bank["client_id"],
+        client_secret=bank["client_secret"],
+        data=document["data"],
+        guarita=f"{_program()} --data {shlex.quote(document['data'])}",
+    )
+
+
+def _program() -> str:
+    """How this program can be called from another terminal: by name where that finds it."""
+    called = Path(sys.argv[0])
+    if called.name == "guarita" and called.is_file():
+        found = shutil.which("guarita")
+        if found and Path(found).resolve() == called.resolve():
+            return "guarita"
+        return shlex.quote(str(called.absolute()))
+    return f"{shlex.quote(sys.executable)} -m guarita.cli"

@@ -1,0 +1,182 @@
+"""A SQLite store behind event loops: asks that arrive together are committed together, by one
+worker thread.
+
+While one transaction waits for the disk, the asks of the meantime queue up; the next transaction
+takes them all. No event loop ever waits for the disk, and no ask is answered before its commit.
+"""
+
+import asyncio
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
+from typing import Any, Protocol
+
+from guarita.asks import Ask, Outage, Release, Reserve, Reserved
+from guarita.stores.reservations import reset_after_fork
+
+_LARGEST_BATCH = 512
+"""Asks a transaction: bounds how long other processes wait for it, and what an outage fails at
+once.
+"""
+
+
+class BatchStore(Protocol):
+    """A store that commits many asks in one transaction, such as `SqliteStore`."""
+
+    def answer_all(self, asks: Sequence[Ask]) -> list[Any]:
+        """One answer, or exception, for each ask, in order."""
+        ...
+
+
+class _Waiting:
+    """An ask, and where its answer goes; nowhere when nobody waits for it."""
+
+    __slots__ = ("ask", "future", "loop")
+
+    def __init__(
+        self, ask: Ask, loop: AbstractEventLoop | None = None, future: Future[Any] | None = None
+    ) -> None:
+        self.ask = ask
+        self.loop = loop
+        self.future = future
+
+
+class GroupCommit:
+    """Answers asks from any number of event loops. Asks are committed in the order they were
+    asked.
+    """
+
+    def __init__(self, store: BatchStore) -> None:
+        """`store` stays the caller's: close it after this."""
+        self._store = store
+        self._closed = False
+        self._start()
+        reset_after_fork(self)
+
+    def _start(self) -> None:
+        self._lock = Lock()
+        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._worker: Thread | None = None
+
+    def answer(self, ask: Ask) -> Coroutine[Any, Any, Any]:
+        """Answer one ask, once it is durable. To be awaited on a running event loop.
+
+        A `Reserve` whose awaiting task is cancelled is released again: nobody knows of the
+        reservation.
+
+        Raises (when awaited):
+            Outage: the store is out of reach, or this is closed.
+            TypeError: an ask that is not a store's to answer.
+        """
+        return self._answer_reserve(ask) if type(ask) is Reserve else self._answer(ask)
+
+    def close(self) -> None:
+        """Commit and answer everything asked so far, and end the worker. Blocks; later asks raise
+        `Outage`.
+        """
+        with self._lock:
+            self._closed = True
+            worker, self._worker = self._worker, None
+            if worker is not None:
+                self._queue.put(None)
+        if worker is not None:
+            worker.join()
+
+    def after_fork(self) -> None:
+        """In a forked child: the worker and what it has queued are the parent's."""
+        self._start()
+
+    async def _answer(self, ask: Ask) -> Any:
+        loop = asyncio.get_running_loop()
+        future: Future[Any] = loop.create_future()
+        self._put(_Waiting(ask, loop, future))
+        return await future
+
+    async def _answer_reserve(self, ask: Reserve) -> Any:
+        try:
+            return await self._answer(ask)
+        except asyncio.CancelledError:
+            self._give_back(ask)
+            raise
+
+    def _put(self, waiting: _Waiting) -> None:
+        with self._lock:
+            if self._worker is None:
+                if self._closed:
+                    raise Outage("the store is closed")
+                self._worker = Thread(target=self._work, name="guarita-group-commit", daemon=True)
+                self._worker.start()
+            # Waking the worker does not run it: it gets the interpreter when the loop has run this
+            # tick's tasks and polls.
+            self._queue.put(waiting)
+
+    def _give_back(self, reserve: Reserve) -> None:
+        # Behind the Reserve in the queue, and without effect where that did not get the
+        # reservation.
+        with suppress(Outage):
+            self._put(_Waiting(Release(reserve.scope, reserve.token)))
+
+    # In the worker.
+
+    def _work(self) -> None:
+        queue = self._queue
+        while True:
+            first = queue.get()
+            if first is None:
+                return
+            batch = [first]
+            ending = False
+            try:
+                while len(batch) < _LARGEST_BATCH:
+                    waiting = queue.get_nowait()
+                    if waiting is None:
+                        ending = True
+                        break
+                    batch.append(waiting)
+            except Empty:
+                pass
+            self._commit(batch)
+            if ending:
+                return
+
+    def _commit(self, batch: list[_Waiting]) -> None:
+        try:
+            answers = self._store.answer_all([waiting.ask for waiting in batch])
+        except (
+            BaseException
+        ) as error:  # a bug, or memory is short: whoever waits must not wait for ever
+            answers = [error for _ in batch]
+        by_loop: dict[AbstractEventLoop, list[tuple[Future[Any], Any]]] = {}
+        for waiting, answer in zip(batch, answers, strict=True):
+            if waiting.loop is not None and waiting.future is not None:
+                by_loop.setdefault(waiting.loop, []).append((waiting.future, answer))
+        for loop, answered in by_loop.items():
+            try:
+                loop.call_soon_threadsafe(_deliver, answered)
+            except RuntimeError:  # the loop is closed: nobody will act on these answers
+                self._take_back(loop, batch, answers)
+
+    def _take_back(
+        self, loop: AbstractEventLoop, batch: list[_Waiting], answers: list[Any]
+    ) -> None:
+        releases = [
+            Release(waiting.ask.scope, waiting.ask.token)
+            for waiting, answer in zip(batch, answers, strict=True)
+            if waiting.loop is loop
+            and isinstance(waiting.ask, Reserve)
+            and isinstance(answer, Reserved)
+        ]
+        if releases:
+            self._store.answer_all(releases)
+
+
+def _deliver(answered: list[tuple[Future[Any], Any]]) -> None:
+    for future, answer in answered:
+        if future.done():
+            continue
+        if isinstance(answer, BaseException):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)

@@ -1,0 +1,295 @@
+"""The reference store: everything in this process's memory, gone with it.
+
+One process only: a forked or second process has a store of its own. What lives for a day is one
+packed `bytes` per record in one dict, which the cyclic garbage collector never looks into; only
+reservations in flight are objects. Every operation does a bounded amount of purging, so that no
+request pays for the day's expired records at once.
+"""
+
+from collections.abc import Callable
+from itertools import islice
+from threading import Lock
+from typing import Any, Literal
+
+from msgspec import Struct
+from msgspec.msgpack import Decoder, Encoder
+
+from guarita.asks import (
+    IN_FLIGHT,
+    OUTCOME_UNKNOWN,
+    Ask,
+    Busy,
+    CountHit,
+    LoseOutcome,
+    Outage,
+    Record,
+    Release,
+    Reserve,
+    Reserved,
+    Scope,
+    Stored,
+)
+from guarita.decision import Response
+from guarita.stores.expiry import ExpiryQueue
+from guarita.stores.reservations import ReservationRow, State, reset_after_fork, unanswerable
+from guarita.stores.windows import Windows
+
+_RESERVED = Reserved()
+_PURGED_PER_RESERVE = 4
+_RESERVES_PER_SWEEP = 32
+
+
+class _Kept(Struct, frozen=True, array_like=True, gc=False):
+    """A reservation that is no longer in flight: stored, or (no response) of unknown outcome. Kept
+    packed.
+    """
+
+    # First, and always a float: `_expiry_bytes` reads it out of the packed form.
+    expires_at: float
+    at: float
+    token: str
+    fingerprint: bytes
+    account: str
+    method: str
+    path: str
+    key: bytes
+    response: Response | None
+
+
+_pack = Encoder().encode
+_unpack = Decoder(_Kept).decode
+
+
+def _expiry_bytes(packed: bytes) -> bytes:
+    # MessagePack: one byte "array of nine", one byte "float64", eight bytes big-endian.
+    return packed[2:10]
+
+
+class MemoryStore:
+    """Answers the asks about counters and reservations from memory. See `ReservationStore`.
+
+    Attributes:
+        answers: what answers each kind of ask, for a driver that wants to save a call; empty once
+            the store is closed.
+    """
+
+    def __init__(self) -> None:
+        self._in_flight: dict[bytes, Reserve] = {}
+        self._kept: dict[bytes, bytes] = {}
+        self._expiries = ExpiryQueue()
+        self._counters: dict[int, Windows] = {}
+        self._reserves = 0
+        self._closed = False
+        self._lock = Lock()
+        self.answers: dict[type[Any], Callable[[Any], Any]] = {
+            CountHit: self._count_hit,
+            Reserve: self._reserve,
+            Record: self._record,
+            Release: self._release,
+            LoseOutcome: self._lose_outcome,
+        }
+        reset_after_fork(self)
+
+    def answer(self, ask: Ask) -> Any:
+        """Answer one ask, atomically. Any thread may call it.
+
+        Raises:
+            Outage: the store is closed.
+            TypeError: an ask that is not a store's to answer.
+        """
+        try:
+            answer = self.answers[type(ask)]
+        except KeyError:
+            self._refuse_when_closed()
+            raise unanswerable(self, ask) from None
+        return answer(ask)
+
+    def reservations(
+        self, *, state: str | None = None, account: str | None = None, at: float | None = None
+    ) -> list[ReservationRow]:
+        """The reservations kept, oldest first. See `ReservationStore.reservations`."""
+        wanted = None if state is None else State(state)
+        with self._lock:
+            self._refuse_when_closed()
+            in_flight = list(self._in_flight.values())
+            kept = list(self._kept.items())
+        rows = [
+            ReservationRow(r.scope, State.IN_FLIGHT, r.token, r.at, r.at + r.keep_s)
+            for r in in_flight
+        ]
+        rows += [_row(digest, _unpack(packed)) for digest, packed in kept]
+        rows = [
+            row
+            for row in rows
+            if (wanted is None or row.state is wanted)
+            and (account is None or row.scope.account == account)
+            and (at is None or row.expires_at > at)
+        ]
+        rows.sort(key=lambda row: row.at)
+        return rows
+
+    def resolve(self, digest: bytes, resolution: Literal["release"] | Response) -> bool:
+        """Settle a reservation whose outcome is unknown. See `ReservationStore.resolve`."""
+        with self._lock:
+            self._refuse_when_closed()
+            packed = self._kept.get(digest)
+            if packed is None:
+                return False
+            kept = _unpack(packed)
+            if kept.response is not None:
+                return False
+            if resolution == "release":
+                del self._kept[digest]
+            else:
+                self._kept[digest] = _with_response(kept, resolution)
+            return True
+
+    def close(self) -> None:
+        """Forget everything; later asks raise `Outage`."""
+        with self._lock:
+            self._closed = True
+            self.answers.clear()
+            self._in_flight.clear()
+            self._kept.clear()
+            self._counters.clear()
+
+    def after_fork(self) -> None:
+        """In a forked child: another thread of the parent may have held the lock."""
+        self._lock = Lock()
+
+    # The answers, one per ask.
+
+    def _count_hit(self, ask: CountHit) -> int:
+        window_s = ask.window_s
+        number = ask.at // window_s
+        key = ask.key
+        with self._lock:
+            windows = self._counters.get(window_s)
+            if windows is None:
+                windows = self._counters[window_s] = Windows(number)
+            hits = windows.newest if number == windows.newest_number else windows.at(number)
+            count = hits.get(key, 0) + 1
+            hits[key] = count
+            if windows.forgotten:
+                windows.forget()
+            return count
+
+    def _reserve(self, ask: Reserve) -> Reserved | Stored | Busy:
+        digest = ask.scope.digest
+        at = ask.at
+        with self._lock:
+            if at >= self._expiries.next_at:
+                self._purge_kept(at)
+            self._reserves += 1
+            if not self._reserves % _RESERVES_PER_SWEEP:
+                self._purge_in_flight(at)
+            in_flight = self._in_flight.get(digest)
+            if in_flight is not None:
+                if in_flight.at + min(in_flight.keep_s, ask.keep_s) > at:
+                    return IN_FLIGHT
+                del self._in_flight[digest]
+            packed = self._kept.get(digest)
+            if packed is not None:
+                kept = _unpack(packed)
+                if kept.expires_at > at and kept.at + ask.keep_s > at:
+                    if kept.response is None:
+                        return OUTCOME_UNKNOWN
+                    return Stored(kept.response, kept.fingerprint)
+                del self._kept[digest]
+            self._in_flight[digest] = ask
+            return _RESERVED
+
+    def _record(self, ask: Record) -> None:
+        digest = ask.scope.digest
+        with self._lock:
+            reserve = self._in_flight.get(digest)
+            if reserve is not None:
+                if reserve.token == ask.token:
+                    self._keep(reserve, ask.response)
+                return
+            packed = self._kept.get(digest)
+            if packed is not None:
+                kept = _unpack(packed)
+                if kept.response is None and kept.token == ask.token:
+                    self._kept[digest] = _with_response(kept, ask.response)
+
+    def _release(self, ask: Release) -> None:
+        digest = ask.scope.digest
+        with self._lock:
+            reserve = self._in_flight.get(digest)
+            if reserve is not None and reserve.token == ask.token:
+                del self._in_flight[digest]
+
+    def _lose_outcome(self, ask: LoseOutcome) -> None:
+        with self._lock:
+            reserve = self._in_flight.get(ask.scope.digest)
+            if reserve is not None and reserve.token == ask.token:
+                self._keep(reserve, None)
+
+    # Under the lock.
+
+    def _refuse_when_closed(self) -> None:
+        if self._closed:
+            raise Outage("the store is closed")
+
+    def _keep(self, reserve: Reserve, response: Response | None) -> None:
+        scope = reserve.scope
+        digest = scope.digest
+        expires_at = float(reserve.at + reserve.keep_s)
+        packed = _pack(
+            _Kept(
+                expires_at,
+                reserve.at,
+                reserve.token,
+                reserve.fingerprint,
+                scope.account,
+                scope.method,
+                scope.path,
+                scope.key,
+                response,
+            )
+        )
+        self._expiries.push(_expiry_bytes(packed), digest)
+        self._kept[digest] = packed
+        del self._in_flight[digest]
+
+    def _purge_kept(self, at: float) -> None:
+        for expiry, digest in self._expiries.pop(at, _PURGED_PER_RESERVE):
+            packed = self._kept.get(digest)
+            # The scope may have been reserved and stored again since; that record has its own
+            # entry in the queue.
+            if packed is not None and _expiry_bytes(packed) == expiry:
+                del self._kept[digest]
+
+    def _purge_in_flight(self, at: float) -> None:
+        # Every request settles its reservation; this is for those whose task was destroyed.
+        oldest = islice(self._in_flight.items(), _PURGED_PER_RESERVE)
+        for digest in [d for d, reserve in oldest if reserve.at + reserve.keep_s <= at]:
+            del self._in_flight[digest]
+
+
+def _with_response(kept: _Kept, response: Response) -> bytes:
+    return _pack(
+        _Kept(
+            kept.expires_at,
+            kept.at,
+            kept.token,
+            kept.fingerprint,
+            kept.account,
+            kept.method,
+            kept.path,
+            kept.key,
+            response,
+        )
+    )
+
+
+def _row(digest: bytes, kept: _Kept) -> ReservationRow:
+    return ReservationRow(
+        scope=Scope(digest, kept.account, kept.method, kept.path, kept.key),
+        state=State.OUTCOME_UNKNOWN if kept.response is None else State.STORED,
+        token=kept.token,
+        at=kept.at,
+        expires_at=kept.expires_at,
+        status=None if kept.response is None else kept.response.status,
+    )

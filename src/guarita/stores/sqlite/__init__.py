@@ -1,0 +1,1 @@
+"""Stores on one SQLite file, for any number of processes on one machine."""
