@@ -1,7 +1,8 @@
 """Request security for payment APIs: one policy admits, refuses or replays every request.
 
-The names here are the public API; everything else may move between versions. They are imported
-when first used, so that a command line tool does not pay for a server.
+The names here and the layers with their settings (`guarita.layers.*`) are the public API;
+everything else may move between versions. The names are imported when first used, so that a command
+line tool does not pay for a server.
 """
 
 from importlib import import_module

@@ -31,11 +31,12 @@ class Reason(Struct, frozen=True):
         return f"{self.layer}.{self.name}"
 
 
+MALFORMED_REQUEST = Reason("serving", "malformed_request")
 INTERNAL_ERROR = Reason("serving", "internal_error")
 BAD_GATEWAY = Reason("serving", "bad_gateway")
 GATEWAY_TIMEOUT = Reason("serving", "gateway_timeout")
-SERVING_REASONS = (INTERNAL_ERROR, BAD_GATEWAY, GATEWAY_TIMEOUT)
-"""What an adapter itself may have to answer, after every layer has passed."""
+SERVING_REASONS = (MALFORMED_REQUEST, INTERNAL_ERROR, BAD_GATEWAY, GATEWAY_TIMEOUT)
+"""What an adapter itself may have to answer: before any layer is asked, or after all passed."""
 
 
 class Response(Struct, frozen=True):

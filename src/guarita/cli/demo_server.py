@@ -15,6 +15,7 @@ from guarita.profiles.minhakonta import MINHA_KONTA
 from guarita.sandbox import create_app
 from guarita.serving.asgi import Guarita
 from guarita.serving.backend import Backend
+from guarita.serving.uvicorn_http import protocol_for
 
 GRACE_S = 30
 """How long requests in flight may take to finish once the demo is told to stop, in seconds."""
@@ -52,7 +53,7 @@ def serve(
     backend = Backend.embedded(folder)
     config = uvicorn.Config(
         Guarita(bank, profile=MINHA_KONTA, backend=backend, decision_log=decision_log),
-        http="httptools",
+        http=protocol_for(MINHA_KONTA),
         ws="none",
         lifespan="on",
         log_config=None,

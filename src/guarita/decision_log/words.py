@@ -216,6 +216,11 @@ REASONS: Final[Mapping[str, Row]] = {
         "Grant the permission if this key is meant to do this (`guarita key grant`); otherwise "
         "use the key that is.",
     ),
+    "serving.malformed_request": Row(
+        {0: "nothing"},
+        "The bytes sent are no HTTP request. The usual cause is a line break in a header value: "
+        "`base64` wraps its output, `base64 -w0` does not.",
+    ),
     "serving.internal_error": Row(
         {0: "nothing"},
         "The gate or the application failed; the request is not to blame. Operator: search the "

@@ -91,10 +91,12 @@ class ApiKeyAuth(Struct, frozen=True):
     a wrong secret.
 
     Attributes:
+        profile: the profile whose keys are accepted; a key issued for another one is none here.
         on_outage: what to do when the keyring is out of reach; `REFUSE` is the only value that
             makes sense, and the only one accepted: without a key there is nothing to admit.
     """
 
+    profile: str
     on_outage: OnOutage
 
     name: ClassVar[str] = "api_key"
@@ -119,6 +121,8 @@ class ApiKeyAuth(Struct, frozen=True):
         if key is None or mac is None:
             fault = "wrong secret" if verified.client_id_known else "unknown id"
             return Refuse(INVALID, saw=[_shown(client_id, verified.client_id_known), fault])
+        if key.profile != self.profile:
+            return Refuse(INVALID, saw=[key.client_id, f"a key for {key.profile}"])
         if key.status is not KeyStatus.ACTIVE:
             reason = BLOCKED if key.status is KeyStatus.BLOCKED else INACTIVE
             return Refuse(reason, saw=[key.client_id, key.status])

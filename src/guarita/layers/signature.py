@@ -47,9 +47,10 @@ class SignedBody(Struct, frozen=True):
 
 
 class BodySignature(Struct, frozen=True):
-    """Refuses, in this order (fact sheet question 12): a key without signature secret, no `hmac`
-    header, a body that is too large, absent or not strict JSON, and a signature that matches no
-    accepted form.
+    """Refuses, in this order: a key without signature secret, no `hmac` header, a body that is too
+    large, absent or not strict JSON, and a signature that matches no accepted form.
+
+    The seed gives no order within its step 5; this is the default of fact sheet question 12.
 
     Attributes:
         max_body: longest body read, in bytes.

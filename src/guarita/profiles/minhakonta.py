@@ -7,7 +7,13 @@ docs/decisions.md.
 
 from typing import Any
 
-from guarita.decision import BAD_GATEWAY, GATEWAY_TIMEOUT, INTERNAL_ERROR, Reason
+from guarita.decision import (
+    BAD_GATEWAY,
+    GATEWAY_TIMEOUT,
+    INTERNAL_ERROR,
+    MALFORMED_REQUEST,
+    Reason,
+)
 from guarita.layers import (
     account,
     address,
@@ -70,7 +76,7 @@ WRITE: tuple[Layer, ...] = (  # seed L9-22, top to bottom
     WellFormed(),
     MediaType(frozenset({b"application/json", b"multipart/form-data"})),
     KeyCase(),
-    ApiKeyAuth(on_outage=REFUSE),
+    ApiKeyAuth("minhakonta", on_outage=REFUSE),
     AddressList(),
     AccountActive(),
     BodySignature(max_body=1_048_576),
@@ -158,6 +164,7 @@ WORDING: dict[Reason, Wording] = {
         403, {"error": "forbidden", "message": "API key lacks permission: {permission}"}
     ),  # L310-314
     key_case.COLLISION: business(400, "bad_request", {"{member}": ["given twice"]}),  # ours
+    MALFORMED_REQUEST: error(400, "Malformed HTTP request"),  # ours
     INTERNAL_ERROR: business(500, "internal_server_error", "Internal server error"),  # ours
     BAD_GATEWAY: business(502, "bad_gateway", "Bad gateway"),  # ours
     GATEWAY_TIMEOUT: business(504, "gateway_timeout", "Gateway timeout"),  # ours

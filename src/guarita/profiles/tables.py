@@ -27,16 +27,16 @@ def layers_table(profile: Profile) -> str:
                     (type(layer).__doc__ or "").split("\n\n")[0].replace("\n", " ")
                 )
     lines = [
-        "| # | layer | " + " | ".join(one.name for one in profile.classes) + " | what it does |",
-        "|---|---|" + "---|" * len(profile.classes) + "---|",
+        "| layer | " + " | ".join(one.name for one in profile.classes) + " | what it does |",
+        "|---|" + "---|" * len(profile.classes) + "---|",
     ]
-    for number, name in enumerate(order, start=0):
+    for name in order:
         cells = [
             "yes" if any(layer.name == name for layer in one.layers) else "–"
             for one in profile.classes
         ]
         words = " ".join(summaries[name].split())
-        lines.append(f"| {number} | `{name}` | " + " | ".join(cells) + f" | {words} |")
+        lines.append(f"| `{name}` | " + " | ".join(cells) + f" | {words} |")
     return "\n".join(lines)
 
 

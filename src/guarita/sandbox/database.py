@@ -8,6 +8,7 @@ of the machine. Isolation: a writer holds SQLite's write lock from `BEGIN IMMEDI
 read is still true when it writes, against other threads and other processes alike.
 """
 
+import os
 import sqlite3
 import threading
 import time
@@ -37,6 +38,7 @@ class Database:
         self._write_lock = threading.Lock()
         self._closed = False
         path.parent.mkdir(parents=True, exist_ok=True)
+        _create(path)
         connection = _connect(path)
         try:
             _use_wal(connection)
@@ -104,6 +106,16 @@ class Database:
                 self._idle.append(connection)
                 return
         connection.close()
+
+
+def _create(path: Path) -> None:
+    """Make an empty file only its owner can read; SQLite would give it the umask's mode. A file
+    that is there is left alone: closing a second descriptor of it would drop this process's locks.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return
 
 
 def _connect(path: Path) -> sqlite3.Connection:

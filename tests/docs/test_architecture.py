@@ -1,0 +1,57 @@
+"""docs/architecture.md draws the map of modules: no import points downwards in it."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.docs.examples import ROOT
+
+PACKAGE = ROOT / "src" / "guarita"
+ROW = re.compile(r"^\| (`[a-z_`/, ]+) \|", re.MULTILINE)
+
+
+def rows() -> dict[str, int]:
+    """Module or package directly below `guarita` → its row in the map, from the top."""
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    map_part = text.partition("## The map")[2].partition("## ")[0]
+    return {
+        name.rstrip("/"): number
+        for number, row in enumerate(ROW.findall(map_part))
+        for name in re.findall(r"`([a-z_/]+)`", row)
+    }
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The parts of `guarita` that a file imports when it is imported, type checkers' imports left
+    out."""
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("guarita."):
+            yield str(node.module).split(".")[1]
+
+
+def part_of(path: Path) -> str:
+    """The module or package directly below `guarita` that a file belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def test_the_map_names_every_part() -> None:
+    parts = {part_of(path) for path in PACKAGE.rglob("*.py")} - {"__init__"}
+    assert parts == rows().keys()
+
+
+def test_imports_point_upwards() -> None:
+    row = rows()
+    downwards = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if part_of(path) != "__init__"
+        for name in imported(path)
+        if row[name] > row[part_of(path)]
+    ]
+    assert not downwards
+
+
+def test_the_sandbox_imports_nothing_of_the_rest() -> None:
+    imports = {name for path in (PACKAGE / "sandbox").rglob("*.py") for name in imported(path)}
+    assert imports == {"sandbox"}
