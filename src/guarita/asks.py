@@ -45,7 +45,11 @@ class VerifyCredential(Ask, frozen=True):
     secret: bytes
 
     def __repr__(self) -> str:
-        return f"VerifyCredential(client_id={self.client_id!r})"
+        return "VerifyCredential(...)"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        # rich prefers this to __repr__, and msgspec's own would show the secret.
+        return [("client_id", "...")]
 
 
 class BodyProblem(Enum):

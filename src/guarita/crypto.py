@@ -74,12 +74,15 @@ def find_secret(
     second = hashes[1] if len(hashes) > 1 else _NO_SECRET
     first_matches = hmac.compare_digest(digest, first.digest)
     second_matches = hmac.compare_digest(digest, second.digest)
-    found = first if first_matches else second if second_matches else None
-    if found is None or found is _NO_SECRET:
-        return None
-    if found.valid_until is not None and at >= found.valid_until:
-        return None
-    return found
+    if first_matches and _is_valid(first, at):
+        return first
+    if second_matches and _is_valid(second, at):
+        return second
+    return None
+
+
+def _is_valid(entry: SecretHash, at: float) -> bool:
+    return entry is not _NO_SECRET and (entry.valid_until is None or at < entry.valid_until)
 
 
 def mac_state(secret: bytes) -> MacState:

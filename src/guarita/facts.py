@@ -24,9 +24,13 @@ class Headers:
     __slots__ = ("_by_name", "_text", "pairs", "repeated")
 
     def __init__(self, pairs: HeaderPairs) -> None:
+        self._by_name = dict(pairs)
+        if not b"".join(self._by_name).islower():
+            # ASGI servers lower names; one that does not must not hide a header from a check.
+            pairs = [(name.lower(), value) for name, value in pairs]
+            self._by_name = dict(pairs)
         self.pairs = pairs
         self._text: bytes | None = None
-        self._by_name = dict(pairs)
         self.repeated: frozenset[bytes] = frozenset()
         if len(self._by_name) != len(pairs):
             names = [name for name, _ in pairs]

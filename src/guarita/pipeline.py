@@ -90,27 +90,31 @@ def decide(layers: Sequence[Layer], facts: Facts) -> Flow[Decision]:
             verdicts.append(verdict)
             if verdict is PASS:
                 continue
-            if type(verdict) is Pass:
+            if isinstance(verdict, Pass):
                 if verdict.known is not None:
                     known[type(verdict.known)] = verdict.known
                 if verdict.settle is not None:
                     settles.append(verdict.settle)
                 if verdict.convert is not None:
                     conversion = verdict.convert
-            elif type(verdict) is Refuse:
+            elif isinstance(verdict, Refuse):
                 result = verdict
                 break
-            elif type(verdict) is Replay:
+            elif isinstance(verdict, Replay):
                 result = verdict
                 if verdict.settle is not None:
                     settles.append(verdict.settle)
+            else:
+                raise TypeError(f"{layer.name} returned {type(verdict).__name__}, not a verdict")
         if conversion is not None and result is ADMIT:
             rewritten = conversion.request(facts, known)
             if isinstance(rewritten, Refuse):
                 verdicts.append(rewritten)
                 result = rewritten
-            else:
+            elif isinstance(rewritten, Converted):
                 converted = rewritten
+            else:
+                raise TypeError(f"a conversion returned {type(rewritten).__name__}")
     except GeneratorExit:
         raise
     except BaseException:

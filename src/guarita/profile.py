@@ -98,12 +98,15 @@ class Profile:
         self._exact: dict[tuple[str, str], RouteClass] = {}
         self._by_method: dict[str, RouteClass] = {}
         self._default = by_name[selection[-1].route_class]
-        for row in reversed(selection[:-1]):
+        for row in selection[:-1]:
+            route_class = by_name[row.route_class]
             for method in row.methods or ():
+                if method in self._by_method:
+                    continue  # an earlier row has taken the whole method
                 if row.path is None:
-                    self._by_method[method] = by_name[row.route_class]
+                    self._by_method[method] = route_class
                 else:
-                    self._exact[method, table.prefix + row.path] = by_name[row.route_class]
+                    self._exact.setdefault((method, table.prefix + row.path), route_class)
         self._rendered = {
             reason: worded.render({}) for reason, worded in wording.items() if worded.is_literal
         }
@@ -138,9 +141,13 @@ class Profile:
         """A copy in which each given layer takes the place of the one of its name, in every class
         that has it.
 
-        Raises ValueError for a layer that stands in no class.
+        Raises ValueError for a layer that stands in no class, and for two of one name.
         """
         by_name = {layer.name: layer for layer in replacements}
+        if len(by_name) != len(replacements):
+            names = [layer.name for layer in replacements]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise ValueError(f"given more than once: {', '.join(twice)}")
         present = {layer.name for one in self.classes for layer in one.layers}
         if unknown := by_name.keys() - present:
             raise ValueError(f"profile {self.name!r} has no layer {', '.join(sorted(unknown))}")
@@ -166,14 +173,21 @@ class Profile:
             raise ValueError(
                 f"profile {self.name!r} words {_listed(unreachable)}, which nothing gives"
             )
-        last = self.selection[-1]
-        if last.methods is not None or last.path is not None:
+        names = [route_class.name for route_class in self.classes]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"profile {self.name!r} has two route classes {name!r}")
+        last = self.selection[-1] if self.selection else None
+        if last is None or last.methods is not None or last.path is not None:
             raise ValueError(
                 f"the last selection row of profile {self.name!r} must match everything"
             )
         for row in self.selection[:-1]:
             if row.methods is None:
                 raise ValueError("a selection row before the last names its methods")
+        for row in self.selection:
+            if row.route_class not in names:
+                raise ValueError(f"profile {self.name!r} has no route class {row.route_class!r}")
 
 
 def _listed(reasons: set[Reason]) -> str:

@@ -4,7 +4,7 @@ The keyring builds these from its store; nothing here knows where they are kept.
 """
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -48,6 +48,10 @@ class SecretHash(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"SecretHash(valid_until={self.valid_until!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        # rich prefers this to __repr__, and msgspec's own would show every field.
+        return [("valid_until", self.valid_until)]
 
 
 class ApiKey(Struct, frozen=True):

@@ -6,12 +6,20 @@ could not have been left out: a path that a router further on might read as anot
 operation at all.
 """
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
-UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-"""RFC 3986 section 2.3: never needs encoding, so an encoded one is a disguise."""
+_ENCODED = re.compile("%[0-9A-Fa-f]{2}")
+_ENCODED_IN_VAIN = re.compile(
+    "%(?![0-9A-Fa-f]{2})"  # no encoding at all
+    "|%(?:2[DEde]|3[0-9]|4[1-9A-Fa-f]|5[0-9Aa]|5[Ff]|6[1-9A-Fa-f]|7[0-9Aa]|7[Ee])"
+)
+"""A broken percent-encoding, or that of an unreserved character (RFC 3986 section 2.3: letters,
+digits, "-._~"), which never needs one: a disguise.
+"""
+_FORBIDDEN = re.compile(r"[/\\?#\x00-\x1f\x7f]")
 
 
 class Row(NamedTuple):
@@ -46,13 +54,12 @@ class RouteTable:
     def __init__(self, prefix: str, rows: Iterable[Row]) -> None:
         self.prefix = prefix
         self.rows = tuple(rows)
+        if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
+            raise ValueError(f'prefix {prefix!r} must begin with "/" and not end with it')
         self._static: dict[tuple[str, str], Match] = {}
         self._patterns: list[tuple[str, tuple[str | None, ...], str]] = []
         for row in self.rows:
-            segments = tuple(
-                None if part.startswith(":") else part for part in row.pattern.split("/")[1:]
-            )
-            self._patterns.append((row.method, segments, row.permission))
+            self._patterns.append((row.method, _segments(row.pattern), row.permission))
         for row in self.rows:
             if ":" not in row.pattern:
                 path = prefix + row.pattern
@@ -84,30 +91,35 @@ class RouteTable:
 
 
 def decode_segment(segment: str) -> str | None:
-    """One path segment decoded, or None where it is empty, not ASCII, a dot segment, badly encoded,
-    not UTF-8, encodes what needs no encoding, or hides a separator or a control character.
+    """One path segment decoded, or None where some program further on might read another path: it
+    is empty or a dot segment (also before a ";" parameter), is not ASCII or not UTF-8 once decoded,
+    is badly encoded, encodes what needs no encoding, is still encoded after one decoding, or holds
+    a separator ("/", "\\", "?", "#") or a control character.
     """
     if not segment.isascii():
         return None
     if "%" not in segment:
         text = segment
+    elif _ENCODED_IN_VAIN.search(segment):
+        return None
     else:
-        for piece in segment.split("%")[1:]:
-            try:
-                byte = bytes.fromhex(piece[:2])
-            except ValueError:
-                return None
-            if len(byte) != 1 or byte[0] in UNRESERVED:
-                return None
         try:
             text = unquote_to_bytes(segment).decode("utf-8")
         except UnicodeDecodeError:
             return None
-    if text in {"", ".", ".."}:
-        return None
-    if any(character in "/\\" or character < " " or character == "\x7f" for character in text):
+        if _ENCODED.search(text):
+            return None
+    if text.partition(";")[0] in {"", ".", ".."} or _FORBIDDEN.search(text):
         return None
     return text
+
+
+def _segments(pattern: str) -> tuple[str | None, ...]:
+    """A pattern's segments, None for a parameter. Raises ValueError for one no path could match."""
+    first, *parts = pattern.split("/")
+    if first or not parts or any(decode_segment(part) != part for part in parts):
+        raise ValueError(f'pattern {pattern!r} must be plain segments, each after a "/"')
+    return tuple(None if part.startswith(":") else part for part in parts)
 
 
 def _fits(pattern: tuple[str | None, ...], decoded: list[str | None]) -> bool:

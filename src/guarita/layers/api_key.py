@@ -35,6 +35,10 @@ class Credential(Struct, frozen=True):
     def __repr__(self) -> str:
         return f"Credential({self.key.client_id!r})"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        # rich prefers this to __repr__, and msgspec's own would show every field.
+        return [("client_id", self.key.client_id)]
+
 
 def presented(headers: Headers) -> tuple[bytes, bytes] | str:
     """Client id and secret as the `Authorization` header presents them, or why there are none (for
@@ -53,6 +57,8 @@ def presented(headers: Headers) -> tuple[bytes, bytes] | str:
     rest = rest.lstrip(b" ")
     scheme = scheme.lower()
     if scheme == b"basic":
+        if len(rest) % 4 or rest.endswith(b"==="):
+            return "Basic credentials are not base64"  # padding too much, which Python overlooks
         try:
             rest = a2b_base64(rest, strict_mode=True)
         except Base64Error:

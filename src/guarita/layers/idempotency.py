@@ -5,6 +5,7 @@ Reservation, recording and release follow DESIGN section 3, rows "idempotency sc
 reservation" and "crash".
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
 from enum import Enum
 from hashlib import sha256
@@ -51,8 +52,8 @@ IN_FLIGHT = Reason("idempotency", "in_flight")
 OUTCOME_UNKNOWN = Reason("idempotency", "outcome_unknown")
 OUTAGE = Reason("idempotency", "outage")
 
-KEPT_HEADERS = frozenset({b"content-type", b"location"})
-"""Headers of the first response that a replay carries (DESIGN section 3)."""
+KEPT_HEADERS = frozenset({b"content-type", b"content-encoding", b"location"})
+"""Headers of the first response that a replay carries: without them its body cannot be read."""
 
 FIRST_PAUSE_S = 0.005
 LONGEST_PAUSE_S = 0.25
@@ -92,10 +93,18 @@ class Reservation(Struct, frozen=True):
         return 200 <= status < 300
 
     def run(self, outcome: Outcome) -> Flow[Pairs]:
-        with suppress(Outage):
-            # In an outage the answer goes out all the same, and the reservation stays closed:
-            # nothing can execute twice.
+        try:
             yield self._ending(outcome)
+        except Outage:
+            pass  # the answer goes out all the same; the reservation stays closed, nothing executes
+        except GeneratorExit:
+            raise
+        except BaseException:
+            # Interrupted: nobody will end this reservation later. Where it was ended, this does
+            # nothing.
+            with suppress(Outage):
+                yield LoseOutcome(self.scope, self.token)
+            raise
         return ((b"idempotency-key", self.scope.key),)
 
     def _ending(self, outcome: Outcome) -> Record | Release | LoseOutcome:
@@ -110,8 +119,8 @@ class Reservation(Struct, frozen=True):
             return Release(self.scope, self.token)
         if not 200 <= outcome.status < 300 or outcome.body is None:
             return LoseOutcome(self.scope, self.token)
-        kept = tuple(pair for pair in outcome.headers if pair[0].lower() in KEPT_HEADERS)
-        return Record(self.scope, self.token, Response(outcome.status, kept, outcome.body))
+        kept = keepable(outcome.status, outcome.headers, outcome.body)
+        return Record(self.scope, self.token, kept)
 
 
 class Idempotency(Struct, frozen=True):
@@ -168,7 +177,7 @@ class Idempotency(Struct, frozen=True):
         fingerprint = known[SignedBody].fingerprint(facts.query)
         reserve = Reserve(scope, facts.token, fingerprint, facts.at, self.keep_s)
         try:
-            answer = yield from self._reserve(reserve, facts.at + self.wait_s)
+            answer = yield from self._reserve(reserve)
         except Outage:
             return Refuse(OUTAGE, saw=[_shown(key), "store out of reach"])
         if isinstance(answer, Reserved):
@@ -182,11 +191,11 @@ class Idempotency(Struct, frozen=True):
             return Refuse(IN_FLIGHT, saw=[_shown(key), "in flight"])
         return Refuse(OUTCOME_UNKNOWN, saw=[_shown(key), "outcome unknown"])
 
-    def _reserve(self, reserve: Reserve, until: float) -> Flow[Reserved | Stored | Busy]:
-        """Reserve, waiting for another request's reservation to end; `IN_FLIGHT` when it has not by
-        `until` (Unix seconds).
+    def _reserve(self, reserve: Reserve) -> Flow[Reserved | Stored | Busy]:
+        """Reserve, waiting for another request's reservation to end; `IN_FLIGHT` when it has not
+        after `wait_s`, by the sum of the pauses (a clock may be set back) or by the clock.
         """
-        pause = FIRST_PAUSE_S
+        waited, pause, now = 0.0, FIRST_PAUSE_S, reserve.at
         while True:
             try:
                 answer: Reserved | Stored | Busy = yield reserve
@@ -195,15 +204,18 @@ class Idempotency(Struct, frozen=True):
             except BaseException:
                 # The store may have reserved all the same (cancelled, or cut off while answering):
                 # the token tells.
-                yield Release(reserve.scope, reserve.token)
+                with suppress(Outage):
+                    yield Release(reserve.scope, reserve.token)
                 raise
             if answer is Busy.OUTCOME_UNKNOWN:
                 return (yield from self._recall(reserve))
             if answer is not Busy.IN_FLIGHT:
                 return answer
-            now: float = yield Pause(pause)
-            if now >= until:
+            if waited >= self.wait_s or now >= reserve.at + self.wait_s:
                 return Busy.IN_FLIGHT
+            pause = min(pause, self.wait_s - waited)
+            now = yield Pause(pause)
+            waited += pause
             pause = min(pause * 2, LONGEST_PAUSE_S)
 
     def _recall(self, reserve: Reserve) -> Flow[Stored | Busy]:
@@ -213,7 +225,15 @@ class Idempotency(Struct, frozen=True):
         response: Response | None = yield RecallOutcome(reserve.scope)
         if response is None:
             return Busy.OUTCOME_UNKNOWN
-        return Stored(response, reserve.fingerprint)
+        return Stored(
+            keepable(response.status, response.headers, response.body), reserve.fingerprint
+        )
+
+
+def keepable(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> Response:
+    """A response as it is kept for replays."""
+    kept = tuple(pair for pair in headers if pair[0].lower() in KEPT_HEADERS)
+    return Response(status, kept, body)
 
 
 def scope_of(facts: Facts, account_id: str, key: bytes) -> Scope:

@@ -40,10 +40,14 @@ class SignedBody(Struct, frozen=True):
         """SHA-256 over query and body: tells a retry from another request under the same
         idempotency key.
         """
-        return sha256(query + b"\n" + self.body).digest()
+        return sha256(b"%d:%s,%s" % (len(query), query, self.body)).digest()
 
     def __repr__(self) -> str:
         return f"SignedBody({len(self.body)} bytes, {self.form})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        # rich prefers this to __repr__, and msgspec's own would show every field.
+        return [("form", self.form)]
 
 
 class BodySignature(Struct, frozen=True):

@@ -87,8 +87,8 @@ def filled(text: str, profile: Profile) -> str:
     """
     for name, draw in TABLES.items():
         begin, end = BEGIN.format(name), END.format(name)
-        if text.count(begin) != 1 or text.count(end) != 1:
-            raise ValueError(f"the marks {begin} and {end} must each stand once")
+        if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+            raise ValueError(f"the marks {begin} and {end} must each stand once, in this order")
         head, _, rest = text.partition(begin)
         _, _, tail = rest.partition(end)
         text = f"{head}{begin}\n{draw(profile)}\n{end}{tail}"

@@ -3,12 +3,15 @@ its response is converted, settled and sent. Whatever the application does, a re
 DESIGN section 3 says.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from guarita.decision import Decision, End, Outcome
+from guarita.facts import Headers
 from guarita.identity import identity_of
+from guarita.layers.idempotency import Reservation
 from guarita.serving.ray import RAY_HEADER
 
 if TYPE_CHECKING:
@@ -34,14 +37,26 @@ stays one.
 class Admitted:
     """Stands between the application and the server for one admitted request."""
 
-    __slots__ = ("chunks", "converting", "decision", "exchange", "held")
+    __slots__ = (
+        "answering",
+        "chunks",
+        "converting",
+        "decision",
+        "exchange",
+        "headers",
+        "held",
+        "size",
+    )
 
     def __init__(self, exchange: "Exchange", decision: Decision) -> None:
         self.exchange = exchange
         self.decision = decision
         self.held: Message | None = None
+        self.headers: list[tuple[bytes, bytes]] = []
         self.chunks: list[bytes] = []
+        self.size = 0
         self.converting = False
+        self.answering: asyncio.Event | None = None
 
     async def run(self) -> None:
         """Call the application, and see to it that what was begun is ended, whatever happens."""
@@ -74,7 +89,7 @@ class Admitted:
         """
         exchange, decision = self.exchange, self.decision
         facts = exchange.facts
-        scope: dict[str, Any] = {**exchange.scope, "guarita": identity_of(facts, decision.known)}
+        scope: ASGIScope = {**exchange.scope, "guarita": identity_of(facts, decision.known)}
         converted = decision.converted
         if converted is not None:
             scope["query_string"] = converted.query
@@ -83,11 +98,9 @@ class Admitted:
                 length = b"%d" % len(converted.body)
                 scope["headers"] = [
                     (name, length if name == b"content-length" else value)
-                    for name, value in scope["headers"]
+                    for name, value in facts.headers.pairs
                 ]
-        text = facts.headers.text()
-        if b"guarita" in text or b"method" in text:
-            scope["headers"] = [pair for pair in scope["headers"] if not poses(pair[0])]
+        scope = without_posing(scope, facts.headers)
         extensions = scope.get("extensions")
         if extensions and (decision.settles or decision.conversion is not None):
             scope["extensions"] = {
@@ -98,12 +111,20 @@ class Admitted:
         return scope
 
     async def receive(self) -> "Message":
-        """The application's `receive`: the body that was read, then what the server has to say."""
+        """The application's `receive`: the body that was read, then what the server has to say.
+
+        While a reservation is held, nothing is said before the response is complete: frameworks
+        give up work when they hear of a disconnect, and work that may have moved money must run on.
+        """
         exchange = self.exchange
-        if exchange.received is None:
-            return await exchange.receive()
-        body, exchange.received = exchange.received, None
-        return {"type": "http.request", "body": body, "more_body": False}
+        if exchange.received is not None:
+            body, exchange.received = exchange.received, None
+            return {"type": "http.request", "body": body, "more_body": False}
+        if Reservation in self.decision.known and not exchange.started:
+            if self.answering is None:
+                self.answering = asyncio.Event()
+            await self.answering.wait()
+        return await exchange.receive()
 
     async def send(self, message: "Message") -> None:
         """The application's `send`."""
@@ -115,16 +136,21 @@ class Admitted:
             status: int = message["status"]
             headers = own_headers_dropped(message.get("headers", ()))
             if self.must_hold(status, headers):
-                self.held = message
+                self.held, self.headers = message, headers
                 return
             added = exchange.settle(self.decision, Outcome(End.ANSWERED, status, headers))
             if not isinstance(added, tuple):
                 added = await added
-            await exchange.send(exchange.start(status, [*headers, *added], message))
+            await self.answer(exchange.start(status, [*headers, *added], message))
         elif self.held is not None and kind == "http.response.body":
-            self.chunks.append(message.get("body", b""))
-            if not message.get("more_body", False):
-                await self.complete(self.held)
+            chunk: bytes = message.get("body", b"")
+            self.chunks.append(chunk)
+            self.size += len(chunk)
+            more: bool = message.get("more_body", False)
+            if not more or (
+                self.size > self.exchange.gate.max_recorded_body and not self.converting
+            ):
+                await self.complete(self.held, more)
         else:
             await self.exchange.send(message)
 
@@ -134,12 +160,13 @@ class Admitted:
         self.converting = conversion is not None and conversion.wants_body(headers)
         return self.converting or any(one.wants_body(status) for one in self.decision.settles)
 
-    async def complete(self, held: "Message") -> None:
-        """The held response is whole: convert it, settle over it, send it."""
-        self.held = None
+    async def complete(self, held: "Message", more: bool) -> None:
+        """The held response is whole (or, with `more` to come, too long to be recorded): convert
+        it, settle over it, send it.
+        """
         exchange, conversion = self.exchange, self.decision.conversion
         status: int = held["status"]
-        headers = own_headers_dropped(held.get("headers", ()))
+        headers = self.headers
         body = self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks)
         if self.converting and conversion is not None:
             body = conversion.response(body)
@@ -148,8 +175,24 @@ class Admitted:
         added = exchange.settle(self.decision, Outcome(End.ANSWERED, status, headers, kept))
         if not isinstance(added, tuple):
             added = await added
-        await exchange.send(exchange.start(status, [*headers, *added], held))
-        await exchange.send({"type": "http.response.body", "body": body})
+        self.held = None
+        self.chunks.clear()
+        await self.answer(exchange.start(status, [*headers, *added], held))
+        await exchange.send({"type": "http.response.body", "body": body, "more_body": more})
+
+    async def answer(self, start: "Message") -> None:
+        """Send the start of the response, after every settlement."""
+        if self.answering is not None:
+            self.answering.set()
+        await self.exchange.send(start)
+
+
+def without_posing(scope: "ASGIScope", headers: Headers) -> "ASGIScope":
+    """`scope`, or a copy without the request headers that pose as something."""
+    text = headers.text()  # names in lower case
+    if b"guarita" not in text and b"method" not in text:
+        return scope
+    return {**scope, "headers": [pair for pair in scope["headers"] if not poses(pair[0])]}
 
 
 def poses(name: bytes) -> bool:

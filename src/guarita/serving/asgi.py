@@ -14,6 +14,7 @@ from guarita.decision import Decision, Refuse, Response
 from guarita.facts import Facts, Headers
 from guarita.layers.permission import NO_ROUTE
 from guarita.profile import Profile, RouteClass
+from guarita.serving.admitted import without_posing
 from guarita.serving.backend import Backend
 from guarita.serving.edge import NO_PROXIES, TrustedProxies
 from guarita.serving.exchange import Exchange
@@ -100,12 +101,11 @@ class Guarita:
             else ()
         )
         self._websockets = unsafe_allow_websockets
-        self._unguarded_paths = frozenset(
-            path for path in unsafe_unguarded_paths if not path.endswith("/")
-        )
-        self._unguarded_trees = tuple(path for path in unsafe_unguarded_paths if path.endswith("/"))
-        self._has_unguarded = bool(self._unguarded_paths or self._unguarded_trees)
-        for path in (*self._unguarded_paths, *self._unguarded_trees):
+        unguarded = _unguarded(unsafe_unguarded_paths)
+        self._unguarded_paths = frozenset(path for path in unguarded if not path.endswith("/"))
+        self._unguarded_trees = tuple(path for path in unguarded if path.endswith("/"))
+        self._has_unguarded = bool(unguarded)
+        for path in unguarded:
             log.warning("unsafe_unguarded_paths: %s reaches the application unchecked", path)
         if unsafe_allow_websockets:
             log.warning("unsafe_allow_websockets: WebSockets reach the application unchecked")
@@ -115,7 +115,7 @@ class Guarita:
         if kind == "http":
             facts = self._facts(scope)
             if self._has_unguarded and self._is_unguarded(facts.path):
-                await self.app(scope, receive, send)
+                await self.app(without_posing(scope, facts.headers), receive, send)
                 return
             await Exchange(self, facts, scope, receive, send).run()
         elif kind == "websocket" and not self._websockets:
@@ -128,7 +128,7 @@ class Guarita:
     def _facts(self, scope: ASGIScope) -> Facts:
         at = self.clock()
         headers = Headers(scope["headers"])
-        peer = scope["client"]
+        peer = scope.get("client")
         address: str | None = peer[0] if peer else None
         proxies = self.trusted_proxies
         ray = token = new_ray(at)
@@ -172,6 +172,19 @@ class Guarita:
             }
         )
         await send({"type": "websocket.http.response.body", "body": refusal.body})
+
+
+def _unguarded(paths: Iterable[str]) -> list[str]:
+    """The unguarded paths as a list, or an error for what cannot be meant."""
+    if isinstance(paths, str):
+        raise TypeError(f"unsafe_unguarded_paths is a list of paths, not the one text {paths!r}")
+    listed = list(paths)
+    for path in listed:
+        if not path.startswith("/") or path == "/":
+            raise ValueError(
+                f'unsafe_unguarded_paths: {path!r} must begin with "/" and name something below it'
+            )
+    return listed
 
 
 def raw_path_of(scope: ASGIScope) -> str:

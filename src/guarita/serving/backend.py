@@ -4,7 +4,7 @@ an adapter.
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from guarita.asks import (
@@ -54,10 +54,10 @@ class Backend:
         self._on_close = on_close
         self._answerers: dict[type[Ask], Callable[[Any], Any]] = {
             VerifyCredential: credentials.answer,
-            CountHit: _answering(counters, CountHit),
+            CountHit: counters.answer,
         }
         for kind in RESERVATION_ASKS:
-            self._answerers[kind] = _answering(reservations, kind)
+            self._answerers[kind] = reservations.answer
         self._quiet_until = 0.0
 
     @classmethod
@@ -81,7 +81,15 @@ class Backend:
         seconds) or KeyError for an ask that is not a store's.
         """
         try:
-            return self._answerers[type(ask)](ask)
+            reply = self._answerers[type(ask)](ask)
+        except Outage as outage:
+            self._report(ask, outage)
+            raise
+        return self._awaited(ask, reply) if hasattr(reply, "__await__") else reply
+
+    async def _awaited(self, ask: Ask, reply: Awaitable[Any]) -> Any:
+        try:
+            return await reply
         except Outage as outage:
             self._report(ask, outage)
             raise
@@ -96,9 +104,3 @@ class Backend:
         """Stop what `embedded` started, finishing what is queued."""
         for close in self._on_close:
             close()
-
-
-def _answering(source: Answerer, kind: type[Ask]) -> Callable[[Any], Any]:
-    """What answers asks of one kind: a source's own table of answers spares it a second look-up."""
-    table: Mapping[type[Ask], Callable[[Any], Any]] | None = getattr(source, "answers", None)
-    return source.answer if table is None else table[kind]

@@ -79,7 +79,8 @@ class Exchange:
             response = gate.profile.respond(result)
         else:
             response = result.response
-            more = ((b"content-length", b"%d" % len(response.body)),)
+            if response.status != 204:  # RFC 9110 section 8.6
+                more = ((b"content-length", b"%d" % len(response.body)),)
         if gate.decision_log is not None:
             gate.decision_log.add(gate.profile, route_class, facts, decision, response.status)
         await self.reply(decision, response, more)
@@ -101,8 +102,10 @@ class Exchange:
         come. Raises `ClientGone`.
         """
         announced = self.facts.headers.get(b"content-length")
-        if announced is not None and announced.isdigit() and int(announced) > limit:
-            return BodyProblem.TOO_LARGE
+        if announced is not None and announced.isdigit():
+            digits = announced.lstrip(b"0")
+            if len(digits) > 18 or int(digits or b"0") > limit:
+                return BodyProblem.TOO_LARGE
         parts: list[bytes] = []
         size = 0
         more = True
