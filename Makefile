@@ -31,7 +31,7 @@ check: $(STAMP)-dev ## format, lint, types, and the tables in README.md
 	@$(PY) -m ruff format --check --quiet --diff .
 	@$(PY) -m ruff check --quiet .
 	@$(PY) -m mypy --strict $(CODE)
-	@$(PY) -m guarita.profiles.tables --check README.md
+	@$(PY) -m guarita.tables --check README.md
 
 format: $(STAMP)-dev ## rewrite the code as `make check` wants it
 	@$(PY) -m ruff check --quiet --fix-only .
@@ -41,7 +41,7 @@ bench: $(STAMP)-dev ## measure what the gate costs per request
 	@$(PY) -m benchmarks $(ARGS)
 
 docs: $(STAMP)-demo ## write the generated tables into README.md
-	@$(PY) -m guarita.profiles.tables --write README.md
+	@$(PY) -m guarita.tables --write README.md
 
 # dev.txt comes first: demo.txt is the part of it that the demo needs, at the same versions.
 LOCK = $(PY) -m uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \

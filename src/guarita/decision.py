@@ -87,8 +87,8 @@ class Settle(Protocol):
         """
         ...
 
-    def run(self, outcome: Outcome) -> "Generator[Ask, Any, Pairs]":
-        """Settle; returns header pairs to add to the response."""
+    def run(self, outcome: Outcome) -> "Pairs | Generator[Ask, Any, Pairs]":
+        """Settle; returns header pairs to add to the response. A generator where it has to ask."""
         ...
 
 

@@ -38,21 +38,13 @@ def run(flow: Flow[T], answer: Answer) -> T:
         return result
 
 
-async def run_async(flow: Flow[T], answer: Answer) -> T:
-    """Run `flow` to its end, awaiting the answers that are awaitable."""
-    try:
-        ask = next(flow)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-    return await resume(flow, ask, answer)
-
-
-async def resume(flow: Flow[T], ask: Ask, answer: Answer) -> T:
-    """Run a `flow` that has just yielded `ask` to its end, awaiting the answers that are
-    awaitable.
+async def run_async(flow: Flow[T], answer: Answer, ask: Ask | None = None) -> T:
+    """Run `flow` to its end, awaiting the answers that are awaitable. `ask` is what a flow that has
+    already begun yielded last.
     """
     try:
+        if ask is None:
+            ask = next(flow)
         while True:
             try:
                 reply = answer(ask)

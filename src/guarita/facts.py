@@ -12,29 +12,40 @@ from msgspec import Struct
 HeaderPairs = Sequence[tuple[bytes, bytes]]
 """Header fields in the order received: (name in lower case, value), both raw bytes."""
 
+_NONE: frozenset[bytes] = frozenset()
+
 
 class Headers:
     """The header fields of one request, looked up by lower-case name.
 
-    `pairs` keeps every field in the order received. A name that occurs more than once is in
-    `repeated`; what a repeated header means is each layer's own decision, so `get` answers with the
-    last one and never joins.
+    Attributes:
+        pairs: every field, in the order received, names in lower case.
+        repeated: the names that occur more than once. What a repeated header means is each layer's
+            own decision, so `get` answers with the last one and never joins.
+        names: all names run together, for one search over all of them.
+        block: all names and values run together.
     """
 
-    __slots__ = ("_by_name", "_text", "pairs", "repeated")
+    __slots__ = ("_by_name", "block", "names", "pairs", "repeated")
 
     def __init__(self, pairs: HeaderPairs) -> None:
-        self._by_name = dict(pairs)
-        if not b"".join(self._by_name).islower():
+        by_name = dict(pairs)
+        names = b"".join(by_name)
+        if not names.islower():
             # ASGI servers lower names; one that does not must not hide a header from a check.
             pairs = [(name.lower(), value) for name, value in pairs]
-            self._by_name = dict(pairs)
+            by_name = dict(pairs)
+            names = b"".join(by_name)
         self.pairs = pairs
-        self._text: bytes | None = None
-        self.repeated: frozenset[bytes] = frozenset()
-        if len(self._by_name) != len(pairs):
-            names = [name for name, _ in pairs]
-            self.repeated = frozenset(name for name in self._by_name if names.count(name) > 1)
+        self._by_name = by_name
+        self.names = names
+        self.repeated: frozenset[bytes] = _NONE
+        if len(by_name) == len(pairs):
+            self.block = names + b"".join(by_name.values())
+        else:
+            sent = [name for name, _ in pairs]
+            self.repeated = frozenset(name for name in by_name if sent.count(name) > 1)
+            self.block = b"".join([part for pair in pairs for part in pair])
 
     def get(self, name: bytes) -> bytes | None:
         """The value of the header `name` (lower case), or None where it was not sent."""
@@ -47,15 +58,6 @@ class Headers:
         if name not in self.repeated:
             return [self._by_name[name]]
         return [value for sent, value in self.pairs if sent == name]
-
-    def text(self) -> bytes:
-        """All names and values run together, for one scan over the whole header block."""
-        if self._text is None:
-            if self.repeated:
-                self._text = b"".join([part for pair in self.pairs for part in pair])
-            else:
-                self._text = b"".join(self._by_name) + b"".join(self._by_name.values())
-        return self._text
 
     def __repr__(self) -> str:
         # Values may be credentials: a repr that ends up in a trace shows names only.

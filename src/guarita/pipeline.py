@@ -6,6 +6,7 @@ work.
 """
 
 from collections.abc import Sequence
+from types import GeneratorType
 from typing import Any, ClassVar, Protocol
 
 from guarita.asks import Flow
@@ -31,8 +32,8 @@ from guarita.facts import Facts
 
 
 class Layer(Protocol):
-    """One check. A frozen value holding its settings; `check` is a generator that yields asks and
-    returns a verdict.
+    """One check. A frozen value holding its settings. `check` returns a verdict; where it has to
+    ask first, it is a generator that yields asks and returns a verdict.
 
     Attributes:
         name: as decision log, tables and vectors call it.
@@ -46,7 +47,7 @@ class Layer(Protocol):
     needs: ClassVar[tuple[type[Any], ...]]
     gives: ClassVar[type[Any] | None]
 
-    def check(self, facts: Facts, known: Known) -> Flow[Verdict]: ...
+    def check(self, facts: Facts, known: Known) -> Verdict | Flow[Verdict]: ...
 
 
 class BadOrder(ValueError):
@@ -86,7 +87,11 @@ def decide(layers: Sequence[Layer], facts: Facts) -> Flow[Decision]:
     result: Admit | Replay | Refuse = ADMIT
     try:
         for layer in layers:
-            verdict = yield from layer.check(facts, known)
+            checked = layer.check(facts, known)
+            if isinstance(checked, GeneratorType):
+                verdict: Verdict = yield from checked
+            else:
+                verdict = checked  # type: ignore[assignment]  # a flow is always a GeneratorType
             verdicts.append(verdict)
             if verdict is PASS:
                 continue
@@ -129,5 +134,9 @@ def settle(settles: Sequence[Settle], outcome: Outcome) -> Flow[Pairs]:
     """
     added: Pairs = ()
     for one in reversed(settles):
-        added += yield from one.run(outcome)
+        run = one.run(outcome)
+        if isinstance(run, GeneratorType):
+            added += yield from run
+        else:
+            added += run  # type: ignore[operator]  # a flow is always a GeneratorType
     return added

@@ -3,7 +3,7 @@ reason. Data and its look-up.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 from msgspec import Struct
@@ -13,6 +13,14 @@ from guarita.pipeline import Layer, check_order
 from guarita.routes import RouteTable
 
 CONTENT_TYPE_JSON = (b"content-type", b"application/json")
+
+
+@runtime_checkable
+class HasTable(Protocol):
+    """A layer that decides by a permission table."""
+
+    @property
+    def table(self) -> RouteTable: ...
 
 
 class Wording(Struct, frozen=True):
@@ -155,9 +163,10 @@ class Profile:
             RouteClass(one.name, tuple(by_name.get(layer.name, layer) for layer in one.layers))
             for one in self.classes
         )
+        tables = [layer.table for layer in replacements if isinstance(layer, HasTable)]
         return Profile(
             self.name,
-            table=self.table,
+            table=tables[0] if tables else self.table,
             classes=classes,
             selection=self.selection,
             wording=self.wording,

@@ -19,7 +19,7 @@ _ENCODED_IN_VAIN = re.compile(
 """A broken percent-encoding, or that of an unreserved character (RFC 3986 section 2.3: letters,
 digits, "-._~"), which never needs one: a disguise.
 """
-_FORBIDDEN = re.compile(r"[/\\?#\x00-\x1f\x7f]")
+_FORBIDDEN = re.compile(r"[/\\\x00-\x1f\x7f]")
 
 
 class Row(NamedTuple):
@@ -49,7 +49,7 @@ class RouteTable:
     theirs: whichever of them the application's own router picks, the caller holds its permission.
     """
 
-    __slots__ = ("_patterns", "_static", "prefix", "rows")
+    __slots__ = ("_longest", "_patterns", "_static", "prefix", "rows")
 
     def __init__(self, prefix: str, rows: Iterable[Row]) -> None:
         self.prefix = prefix
@@ -60,6 +60,7 @@ class RouteTable:
         self._patterns: list[tuple[str, tuple[str | None, ...], str]] = []
         for row in self.rows:
             self._patterns.append((row.method, _segments(row.pattern), row.permission))
+        self._longest = max((len(segments) for _, segments, _ in self._patterns), default=0)
         for row in self.rows:
             if ":" not in row.pattern:
                 path = prefix + row.pattern
@@ -78,6 +79,8 @@ class RouteTable:
         if not path.startswith(self.prefix + "/"):
             return NOWHERE
         segments = path[len(self.prefix) + 1 :].split("/")
+        if len(segments) > self._longest:
+            return NOWHERE
         decoded = [decode_segment(segment) for segment in segments]
         permissions: list[str] = []
         allowed: list[str] = []
@@ -96,7 +99,7 @@ def decode_segment(segment: str) -> str | None:
     is badly encoded, encodes what needs no encoding, is still encoded after one decoding, or holds
     a separator ("/", "\\", "?", "#") or a control character.
     """
-    if not segment.isascii():
+    if not segment.isascii() or "?" in segment or "#" in segment:
         return None
     if "%" not in segment:
         text = segment

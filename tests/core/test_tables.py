@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from guarita import tables
 from guarita.layers.rate_limit import RateLimit
 from guarita.outage import ADMIT
-from guarita.profiles import tables
 from guarita.profiles.minhakonta import MINHA_KONTA
-from guarita.profiles.tables import BEGIN, END, TABLES, filled, main
+from guarita.tables import BEGIN, END, TABLES, filled, main
 
 EMPTY = "# Title\n\n" + "\n\ntext between\n\n".join(
     f"{BEGIN.format(name)}\n{END.format(name)}" for name in TABLES

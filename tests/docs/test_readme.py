@@ -13,7 +13,7 @@ import pytest
 from guarita.cli import command_tree
 from guarita.cli.demo_text import ready
 from guarita.profiles.minhakonta import MINHA_KONTA
-from guarita.profiles.tables import filled
+from guarita.tables import filled
 from tests.docs.examples import PAGES, ROOT, blocks, run, write_programs
 
 README = ROOT / "README.md"

@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from guarita.asks import Flow
 from guarita.decision import Known, Pass, Reason, Refuse, Verdict
 from guarita.facts import Facts
 from guarita.layers.api_key import Credential
@@ -21,9 +20,8 @@ class AccountActive(Struct, frozen=True):
     needs: ClassVar[tuple[type[Any], ...]] = (Credential,)
     gives: ClassVar[type[Any] | None] = None
 
-    def check(self, facts: Facts, known: Known) -> Flow[Verdict]:
+    def check(self, facts: Facts, known: Known) -> Verdict:
         account = known[Credential].key.account
         if account.status is not AccountStatus.ACTIVE:
             return Refuse(NOT_ACTIVE, saw=[account.account_id, account.status])
         return Pass(saw=account.account_id)
-        yield

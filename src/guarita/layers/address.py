@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from guarita.asks import Flow
 from guarita.decision import Known, Pass, Reason, Refuse, Verdict
 from guarita.facts import Facts
 from guarita.layers.api_key import Credential
@@ -26,7 +25,7 @@ class AddressList(Struct, frozen=True):
     needs: ClassVar[tuple[type[Any], ...]] = (Credential,)
     gives: ClassVar[type[Any] | None] = None
 
-    def check(self, facts: Facts, known: Known) -> Flow[Verdict]:
+    def check(self, facts: Facts, known: Known) -> Verdict:
         allowlist = known[Credential].key.allowlist
         client = facts.client
         if not allowlist:
@@ -36,4 +35,3 @@ class AddressList(Struct, frozen=True):
         if not allowlist.allows(client):
             return Refuse(NOT_LISTED, saw=client)
         return Pass(saw=client)
-        yield

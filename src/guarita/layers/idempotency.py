@@ -76,11 +76,10 @@ class Echo(Struct, frozen=True):
     def wants_body(self, status: int) -> bool:
         return False
 
-    def run(self, outcome: Outcome) -> Flow[Pairs]:
+    def run(self, outcome: Outcome) -> Pairs:
         if outcome.refused:
             return ((b"idempotency-key", self.key),)
         return ((b"idempotency-key", self.key), (b"x-idempotent-replay", b"true"))
-        yield
 
 
 class Reservation(Struct, frozen=True):
@@ -223,7 +222,7 @@ class Idempotency(Struct, frozen=True):
         lost its own.
         """
         response: Response | None = yield RecallOutcome(reserve.scope)
-        if response is None:
+        if response is None or not 200 <= response.status < 300:
             return Busy.OUTCOME_UNKNOWN
         return Stored(
             keepable(response.status, response.headers, response.body), reserve.fingerprint

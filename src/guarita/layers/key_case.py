@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from guarita.asks import Flow
 from guarita.casing import Collision, body_to_camel, body_to_snake, query_to_snake
 from guarita.decision import PASS, Converted, Known, Pass, Reason, Refuse, Verdict
 from guarita.facts import Facts
@@ -65,10 +64,9 @@ class KeyCase(Struct, frozen=True):
     needs: ClassVar[tuple[type[Any], ...]] = ()
     gives: ClassVar[type[Any] | None] = None
 
-    def check(self, facts: Facts, known: Known) -> Flow[Verdict]:
+    def check(self, facts: Facts, known: Known) -> Verdict:
         if facts.headers.get(b"x-key-case") != b"camelCase":
             return PASS
         if b"x-key-case" in facts.headers.repeated:
             return Pass(saw="X-Key-Case sent more than once: ignored")
         return CAMEL_CASE
-        yield

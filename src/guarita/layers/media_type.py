@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from guarita.asks import Flow
 from guarita.decision import PASS, Known, Pass, Reason, Refuse, Verdict
 from guarita.facts import Facts
 
@@ -30,7 +29,7 @@ class MediaType(Struct, frozen=True):
     needs: ClassVar[tuple[type[Any], ...]] = ()
     gives: ClassVar[type[Any] | None] = None
 
-    def check(self, facts: Facts, known: Known) -> Flow[Verdict]:
+    def check(self, facts: Facts, known: Known) -> Verdict:
         if facts.method not in self.methods:
             return PASS
         value = facts.headers.get(b"content-type")
@@ -43,4 +42,3 @@ class MediaType(Struct, frozen=True):
             if media_type not in self.accepted:
                 return Refuse(UNSUPPORTED, saw=value[:100].decode("latin-1"))
         return Pass(saw=value[:100].decode("latin-1"))
-        yield

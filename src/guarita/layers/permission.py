@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from guarita.asks import Flow
 from guarita.decision import Known, Pass, Reason, Refuse, Verdict
 from guarita.facts import Facts
 from guarita.layers.api_key import Credential
@@ -27,7 +26,7 @@ class Permission(Struct, frozen=True):
     needs: ClassVar[tuple[type[Any], ...]] = (Credential,)
     gives: ClassVar[type[Any] | None] = None
 
-    def check(self, facts: Facts, known: Known) -> Flow[Verdict]:
+    def check(self, facts: Facts, known: Known) -> Verdict:
         match = self.table.match(facts.method, facts.path)
         if not match.permissions:
             if not match.allowed:
@@ -38,4 +37,3 @@ class Permission(Struct, frozen=True):
             if permission not in held:
                 return Refuse(LACKING, {"permission": permission}, saw=permission)
         return Pass(saw=match.permissions)
-        yield

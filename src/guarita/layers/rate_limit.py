@@ -22,11 +22,10 @@ class Remaining(Struct, frozen=True):
     def wants_body(self, status: int) -> bool:
         return False
 
-    def run(self, outcome: Outcome) -> Flow[Pairs]:
+    def run(self, outcome: Outcome) -> Pairs:
         if outcome.end is End.ANSWERED and 200 <= outcome.status < 300:
             return ((b"x-ratelimit-remaining", b"%d" % self.remaining),)
         return ()
-        yield
 
 
 class RateLimit(Struct, frozen=True):

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from guarita.asks import Flow
 from guarita.decision import PASS, Known, Reason, Refuse, Verdict
 from guarita.facts import Facts
 
@@ -25,8 +24,8 @@ class WellFormed(Struct, frozen=True):
     needs: ClassVar[tuple[type[Any], ...]] = ()
     gives: ClassVar[type[Any] | None] = None
 
-    def check(self, facts: Facts, known: Known) -> Flow[Verdict]:
-        block = facts.headers.text()
+    def check(self, facts: Facts, known: Known) -> Verdict:
+        block = facts.headers.block
         if b"\n" in block or b"\r" in block or b"\0" in block:
             guilty = [
                 name[:64].decode("latin-1")
@@ -35,4 +34,3 @@ class WellFormed(Struct, frozen=True):
             ]
             return Refuse(CONTROL_CHARACTER, saw=guilty[:10])
         return PASS
-        yield  # a layer is a generator even where it asks nothing

@@ -158,7 +158,12 @@ class Admitted:
         """Whether the response is needed whole, to be converted or recorded."""
         conversion = self.decision.conversion
         self.converting = conversion is not None and conversion.wants_body(headers)
-        return self.converting or any(one.wants_body(status) for one in self.decision.settles)
+        if self.converting:
+            return True
+        for one in self.decision.settles:  # noqa: SIM110  any() costs a generator per response
+            if one.wants_body(status):
+                return True
+        return False
 
     async def complete(self, held: "Message", more: bool) -> None:
         """The held response is whole (or, with `more` to come, too long to be recorded): convert
@@ -189,8 +194,7 @@ class Admitted:
 
 def without_posing(scope: "ASGIScope", headers: Headers) -> "ASGIScope":
     """`scope`, or a copy without the request headers that pose as something."""
-    text = headers.text()  # names in lower case
-    if b"guarita" not in text and b"method" not in text:
+    if b"guarita" not in headers.names and b"method" not in headers.names:
         return scope
     return {**scope, "headers": [pair for pair in scope["headers"] if not poses(pair[0])]}
 

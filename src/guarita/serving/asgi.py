@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
+from guarita.addresses import canonical_address
 from guarita.asks import Scope
 from guarita.decision import Decision, Refuse, Response
 from guarita.facts import Facts, Headers
@@ -132,11 +133,12 @@ class Guarita:
         address: str | None = peer[0] if peer else None
         proxies = self.trusted_proxies
         ray = token = new_ray(at)
-        if proxies.believes(address):
-            client = proxies.client(address, headers.all(b"x-forwarded-for"))
-            ray = believable_ray(headers.get(RAY_HEADER)) or ray
+        if proxies is NO_PROXIES:
+            client = canonical_address(address) if address is not None else None
         else:
-            client = proxies.client(address, ())
+            client = proxies.client(address, headers.all(b"x-forwarded-for"))
+            if proxies.believes(address):
+                ray = believable_ray(headers.get(RAY_HEADER)) or ray
         return Facts(
             scope["method"],
             raw_path_of(scope),

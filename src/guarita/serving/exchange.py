@@ -6,7 +6,7 @@ the responses that are the gate's own. What happens between an admission and its
 """
 
 import inspect
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from guarita.asks import Ask, BodyProblem, Pause, ReadBody, RecallOutcome
@@ -21,7 +21,7 @@ from guarita.decision import (
     Refuse,
     Response,
 )
-from guarita.drivers import resume, run_async
+from guarita.drivers import run_async
 from guarita.facts import Facts
 from guarita.pipeline import decide, settle
 from guarita.serving.admitted import Admitted
@@ -89,18 +89,14 @@ class Exchange:
 
     def answer(self, ask: Ask) -> Any:
         """Answer what is the adapter's own; the backend answers the rest."""
-        if isinstance(ask, ReadBody):
-            return self.read_body(ask.limit)
-        if isinstance(ask, Pause):
-            return self.pause(ask.seconds)
-        if isinstance(ask, RecallOutcome):
-            return self.recall(ask)
-        return self.gate.backend.answer(ask)
+        own = OWN_ANSWERS.get(type(ask))
+        return self.gate.backend.answer(ask) if own is None else own(self, ask)
 
-    async def read_body(self, limit: int) -> bytes | BodyProblem:
-        """The whole body, or `TOO_LARGE` as soon as more than `limit` bytes are announced or have
-        come. Raises `ClientGone`.
+    async def read_body(self, ask: ReadBody) -> bytes | BodyProblem:
+        """The whole body, or `TOO_LARGE` as soon as more than `ask.limit` bytes are announced or
+        have come. Raises `ClientGone`.
         """
+        limit = ask.limit
         announced = self.facts.headers.get(b"content-length")
         if announced is not None and announced.isdigit():
             digits = announced.lstrip(b"0")
@@ -122,9 +118,9 @@ class Exchange:
         self.received = parts[0] if len(parts) == 1 else b"".join(parts)
         return self.received
 
-    async def pause(self, seconds: float) -> float:
+    async def pause(self, ask: Pause) -> float:
         """Wait, and say what time it is then (Unix seconds)."""
-        await self.gate.sleep(seconds)
+        await self.gate.sleep(ask.seconds)
         return self.gate.clock()
 
     async def recall(self, ask: RecallOutcome) -> Response | None:
@@ -185,4 +181,12 @@ class Exchange:
         except StopIteration as stop:
             added: Pairs = stop.value
             return added
-        return resume(flow, ask, self.answer)
+        return run_async(flow, self.answer, ask)
+
+
+OWN_ANSWERS: dict[type[Ask], Callable[[Exchange, Any], Any]] = {
+    ReadBody: Exchange.read_body,
+    Pause: Exchange.pause,
+    RecallOutcome: Exchange.recall,
+}
+"""The asks an adapter answers itself."""

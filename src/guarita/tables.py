@@ -1,4 +1,4 @@
-"""Draws a profile: the README's tables of layers and of errors. `python -m guarita.profiles.tables
+"""Draws a profile: the README's tables of layers and of errors. `python -m guarita.tables
 --write|--check FILE`.
 """
 
@@ -100,7 +100,7 @@ def main(arguments: list[str]) -> int:
     (drift), 2 (usage).
     """
     if len(arguments) != 2 or arguments[0] not in {"--write", "--check"}:
-        print("usage: python -m guarita.profiles.tables --write|--check FILE", file=sys.stderr)
+        print("usage: python -m guarita.tables --write|--check FILE", file=sys.stderr)
         return 2
     path = Path(arguments[1])
     before = path.read_text(encoding="utf-8")
