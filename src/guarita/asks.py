@@ -10,12 +10,13 @@ adapters answer `ReadBody`, `Pause` and `RecallOutcome`.
 """
 
 from collections.abc import Generator
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Any, TypeVar
 
 from msgspec import Struct
 
 from guarita.decision import Response
+from guarita.facts import PresentedCertificate
 from guarita.records import Verified
 
 T = TypeVar("T")
@@ -50,6 +51,103 @@ class VerifyCredential(Ask, frozen=True):
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         # rich prefers this to __repr__, and msgspec's own would show the secret.
         return [("client_id", "...")]
+
+
+class FindKey(Ask, frozen=True):
+    """Whose key is this? For keys that are one secret, without a public id. Answer: `Verified`, at
+    equal cost for an unknown one.
+    """
+
+    api_key: bytes
+
+    def __repr__(self) -> str:
+        return "FindKey(...)"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        # rich prefers this to __repr__, and msgspec's own would show the key.
+        return [("api_key", "...")]
+
+
+class CertificateFault(StrEnum):
+    """What is wrong with a client certificate, told apart for the decision log."""
+
+    MALFORMED = "malformed"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
+    WRONG_PURPOSE = "wrong_purpose"
+    UNKNOWN_ISSUER = "unknown_issuer"
+    REVOKED = "revoked"
+    WEAK = "weak"
+    CONSTRAINT = "constraint"
+    REVOCATION_UNKNOWN = "revocation_unknown"
+
+
+class CertificateVerdict(Struct, frozen=True):
+    """Answer to `VerifyCertificate`.
+
+    Attributes:
+        fault: what is wrong, or None: valid under a known CA, in date, not revoked.
+        serial: hexadecimal, as `openssl x509 -serial` prints it; "" when malformed.
+        sha256: upper-case pairs with colons, as `openssl x509 -fingerprint -sha256` prints them.
+        subject: distinguished name (RFC 4514).
+        verified_at: Unix time at which the chain was verified.
+        lapsed: a revocation list the verification rested on has ended since.
+    """
+
+    fault: CertificateFault | None
+    serial: str
+    sha256: str
+    subject: str
+    verified_at: float
+    lapsed: bool = False
+
+
+class VerifyCertificate(Ask, frozen=True):
+    """Is this client certificate good at `at` (Unix seconds)? Answer: `CertificateVerdict`.
+
+    The chain is built and its signatures checked once per connection; dates and revocation are
+    looked at every time.
+    """
+
+    certificate: PresentedCertificate
+    at: float
+
+
+class Faults(Struct, frozen=True):
+    """Refused attempts in the current window: of one (key, address), of the key over all addresses,
+    and how many addresses those came from.
+    """
+
+    of_address: int
+    of_key: int
+    addresses: int
+
+
+class CountFault(Ask, frozen=True):
+    """Count one refused attempt with `key` from `address` in the fixed window of `window_s` seconds
+    that contains `at`. Answer: `Faults`, this one included.
+    """
+
+    key: str
+    address: str
+    at: float
+    window_s: int
+
+
+class FaultsOf(Ask, frozen=True):
+    """The refused attempts counted so far, counting none. Answer: `Faults`."""
+
+    key: str
+    address: str
+    at: float
+    window_s: int
+
+
+class BlockKey(Ask, frozen=True):
+    """Block `key` for `reason` until an operator unblocks it. Durable. Answer: None."""
+
+    key: str
+    reason: str
 
 
 class BodyProblem(Enum):
@@ -183,9 +281,16 @@ __all__ = [
     "IN_FLIGHT",
     "OUTCOME_UNKNOWN",
     "Ask",
+    "BlockKey",
     "BodyProblem",
     "Busy",
+    "CertificateFault",
+    "CertificateVerdict",
+    "CountFault",
     "CountHit",
+    "Faults",
+    "FaultsOf",
+    "FindKey",
     "Flow",
     "LoseOutcome",
     "Outage",
@@ -199,5 +304,6 @@ __all__ = [
     "Scope",
     "Stored",
     "Verified",
+    "VerifyCertificate",
     "VerifyCredential",
 ]

@@ -64,6 +64,24 @@ class Headers:
         return f"Headers({[name.decode('latin-1') for name, _ in self.pairs]})"
 
 
+class PresentedCertificate(Struct, frozen=True):
+    """What a client showed of itself in the TLS handshake; nothing of it is verified yet.
+
+    Attributes:
+        chain: DER certificates, the client's own first, then what it sent besides.
+        at: the Unix time its verification counts from: the end of the handshake; behind an edge the
+            arrival of the request, or what the edge's time header gives.
+        connection: names the TLS connection, "" behind an edge.
+    """
+
+    chain: tuple[bytes, ...]
+    at: float
+    connection: str = ""
+
+    def __repr__(self) -> str:
+        return f"PresentedCertificate({len(self.chain)} certificates, at={self.at!r})"
+
+
 class Facts(Struct, frozen=True):
     """One request as it arrived.
 
@@ -79,6 +97,7 @@ class Facts(Struct, frozen=True):
         ray: the Ray ID of this request.
         token: a value no other request carries, naming this request as the owner of a reservation.
             Unlike `ray` it never comes from outside.
+        certificate: the client certificate, None where none was presented.
     """
 
     method: str
@@ -90,3 +109,4 @@ class Facts(Struct, frozen=True):
     at: float
     ray: str
     token: str
+    certificate: PresentedCertificate | None = None

@@ -54,6 +54,35 @@ class SecretHash(Struct, frozen=True):
         return [("valid_until", self.valid_until)]
 
 
+class CertificateMode(StrEnum):
+    """What a key demands of a client certificate: a registered one, any valid one, or none."""
+
+    STRICT = "strict"
+    VALID = "valid"
+    UNSAFE_OFF = "unsafe_off"
+
+
+class CertificatePin(Struct, frozen=True):
+    """A client certificate registered for a key.
+
+    Attributes:
+        serial, sha256: as openssl prints them.
+        subject: distinguished name (RFC 4514).
+        not_before, not_after: Unix seconds, from the certificate.
+        valid_until: end of its registration (a rotation), Unix seconds; None = as long as it lives.
+        revoked_at: Unix seconds, None where it is not revoked.
+    """
+
+    serial: str
+    sha256: str
+    subject: str = ""
+    not_before: float = 0.0
+    not_after: float = 0.0
+    valid_until: float | None = None
+    revoked_at: float | None = None
+    revoked_reason: str = ""
+
+
 class ApiKey(Struct, frozen=True):
     """An API key joined with its account.
 
@@ -81,6 +110,9 @@ class ApiKey(Struct, frozen=True):
     signature_forms: frozenset[str] | None = None
     label: str = ""
     created_at: float = 0.0
+    certificate_mode: CertificateMode = CertificateMode.STRICT
+    certificates: tuple[CertificatePin, ...] = ()
+    shown: str = ""
 
 
 class Verified(Struct, frozen=True):
