@@ -258,9 +258,8 @@ def through_core(world: World, wire: v.Wire) -> Reply:
             body = body if decision.converted.body is None else decision.converted.body
         return _answered(world, decision, query, body, answer)
     response = profile.respond(refusal) if refusal else decision.result.response  # type: ignore[union-attr]
-    outcome = Outcome(
-        End.ANSWERED, response.status, response.headers, response.body, refusal is not None
-    )
+    reason = refusal.reason if refusal else None
+    outcome = Outcome(End.ANSWERED, response.status, response.headers, response.body, reason)
     added = run(settle(decision.settles, outcome), answer)
     return Reply(response.status, [*response.headers, *added], response.body, *named)
 

@@ -68,14 +68,19 @@ class Outcome(Struct, frozen=True):
         status: the response's status; 0 when there is none.
         headers: the response's headers, before any settlement.
         body: the whole body where some settlement wanted it, else None.
-        refused: the response is a refusal, made by a later layer.
+        reason: why a later layer refused, where the response is its refusal.
     """
 
     end: End
     status: int = 0
     headers: Sequence[tuple[bytes, bytes]] = ()
     body: bytes | None = None
-    refused: bool = False
+    reason: Reason | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether the response is a refusal, made by a later layer."""
+        return self.reason is not None
 
 
 class Settle(Protocol):

@@ -13,7 +13,7 @@ from guarita.asks import (
     Record,
     Release,
 )
-from guarita.decision import End, Outcome, Response
+from guarita.decision import End, Outcome, Reason, Response
 from guarita.layers.idempotency import Echo, Reservation, scope_of
 from tests.core.made import ends, ends_after, ends_with, facts, signed
 
@@ -44,7 +44,8 @@ def test_every_end_of_a_reservation(
     end: End, status: int, body: bytes | None, refused: bool
 ) -> None:
     """DESIGN section 3, rows "what ends a reservation" and "crash"."""
-    ask = ending(Outcome(end, status, (), body, refused))
+    reason = Reason("test", "no") if refused else None
+    ask = ending(Outcome(end, status, (), body, reason))
     if end is End.FAILED or refused:
         assert ask == RELEASE
     elif end is End.LOST:
@@ -98,7 +99,8 @@ def test_only_2xx_bodies_are_held(status: int) -> None:
 def test_a_replay_says_so_unless_a_later_layer_refuses() -> None:
     replay = (b"x-idempotent-replay", b"true")
     assert ends(Echo(b"order-1").run(Outcome(End.ANSWERED, 201))) == (*ECHOED, replay)
-    assert ends(Echo(b"order-1").run(Outcome(End.ANSWERED, 403, refused=True))) == ECHOED
+    refused = Outcome(End.ANSWERED, 403, reason=Reason("test", "no"))
+    assert ends(Echo(b"order-1").run(refused)) == ECHOED
 
 
 # --- scope and fingerprint -----------------------------------------------------------------------

@@ -10,6 +10,7 @@ from guarita.decision import SERVING_REASONS, Decision, Known, Refuse
 from guarita.decision_log import Explanation, MemoryLog, explain
 from guarita.decision_log.words import NO_ADVICE, PASSES, REASONS
 from guarita.layers import idempotency, key_case, rate_limit
+from guarita.profiles.delfinance import PRODUCTION
 from guarita.profiles.minhakonta import MINHA_KONTA
 from tests.decision_log.scenes import IDEMPOTENT, REFUSALS, SECRET, STORED, TWICE, Decided
 
@@ -21,14 +22,15 @@ def explained(one: Decided, status: int = 0, decision: Decision | None = None) -
 
 
 def test_every_reason_has_advice_and_no_other_has() -> None:
-    assert set(REASONS) == {str(reason) for reason in MINHA_KONTA.reasons()}
+    profiles = (MINHA_KONTA, PRODUCTION)
+    assert set(REASONS) == {str(reason) for one in profiles for reason in one.reasons()}
     assert all(len(row.advice) > 40 for row in REASONS.values())
     assert NO_ADVICE not in {row.advice for row in REASONS.values()}
 
 
 def test_every_layer_has_words_and_no_other_has() -> None:
-    layers = {layer.name for one in MINHA_KONTA.classes for layer in one.layers}
-    assert set(PASSES) == layers
+    classes = (*MINHA_KONTA.classes, *PRODUCTION.classes)
+    assert set(PASSES) == {layer.name for one in classes for layer in one.layers}
 
 
 def test_every_reason_a_request_alone_can_cause_has_its_scene() -> None:

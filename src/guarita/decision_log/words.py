@@ -10,6 +10,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from guarita.decision_log import words_certificates
+
 Templates = Mapping[int, str]
 
 
@@ -47,6 +49,7 @@ PASSES: Final[Mapping[str, Templates]] = {
         2: "Idempotency-Key {0!q}: {1}",
     },
     "permission": {1: "the key holds {0}", 2: "the key holds {0} and {1}"},
+    **words_certificates.PASSES,
 }
 
 REASONS: Final[Mapping[str, Row]] = {
@@ -236,6 +239,7 @@ REASONS: Final[Mapping[str, Row]] = {
         "The application behind the gate did not answer in time. Whether it executed the request "
         "is not known: retry a payment only with the same Idempotency-Key.",
     ),
+    **{reason: Row(saw, advice) for reason, (saw, advice) in words_certificates.REASONS.items()},
 }
 
 REPLAYED: Final[Templates] = {2: "Idempotency-Key {0!q} was answered before ({1})"}

@@ -26,11 +26,11 @@ class Credential(Struct, frozen=True):
 
     Attributes:
         key: the key's record.
-        mac: the HMAC-SHA512 state keyed with the verified secret.
+        mac: the HMAC-SHA512 state keyed with the verified secret; None for keys that do not sign.
     """
 
     key: ApiKey
-    mac: MacState
+    mac: MacState | None
 
     def __repr__(self) -> str:
         return f"Credential({self.key.client_id!r})"

@@ -10,10 +10,11 @@ from msgspec import Struct
 
 from guarita.asks import BodyProblem, Flow, ReadBody
 from guarita.canonical import InvalidJson, canonical
-from guarita.crypto import signature_matches
+from guarita.crypto import MacState, signature_matches
 from guarita.decision import PASS, Known, Pass, Reason, Refuse, Verdict
 from guarita.facts import Facts
 from guarita.layers.api_key import Credential
+from guarita.records import ApiKey
 
 NOT_CONFIGURED = Reason("signature", "not_configured")
 HEADER_MISSING = Reason("signature", "header_missing")
@@ -92,7 +93,7 @@ class BodySignature(Struct, frozen=True):
         if facts.method not in self.methods:
             return PASS
         credential = known[Credential]
-        if not credential.key.signs:
+        if not credential.key.signs or credential.mac is None:
             return Refuse(NOT_CONFIGURED, saw=credential.key.client_id)
         presented = facts.headers.get(b"hmac")
         if presented is None:
@@ -108,28 +109,28 @@ class BodySignature(Struct, frozen=True):
             return Refuse(BODY_NOT_JSON, saw=[len(body), str(problem.why)])
         if b"hmac" in facts.headers.repeated:
             return Refuse(MISMATCH, saw="hmac header sent more than once")
-        form = self._matching_form(credential, presented, body, text)
+        form = self._matching_form(credential.key, credential.mac, presented, body, text)
         if form is None:
             return Refuse(MISMATCH, saw=[len(body), len(presented)])
         return Pass(SignedBody(body, form), saw=[len(body), form])
 
     def _matching_form(
-        self, credential: Credential, presented: bytes, body: bytes, text: bytes
+        self, key: ApiKey, mac: MacState, presented: bytes, body: bytes, text: bytes
     ) -> Form | None:
         """The accepted form that `presented` signs, or None. Bytes that are canonical as sent need
         one HMAC only.
         """
         raw, sorted_text = self.accept_raw, self.accept_canonical
-        narrowed = credential.key.signature_forms
+        narrowed = key.signature_forms
         if narrowed is not None:
             raw = raw and Form.RAW.value in narrowed
             sorted_text = sorted_text and Form.CANONICAL.value in narrowed
         if text == body:
-            if (raw or sorted_text) and signature_matches(credential.mac, body, presented):
+            if (raw or sorted_text) and signature_matches(mac, body, presented):
                 return Form.CANONICAL if sorted_text else Form.RAW
             return None
-        if raw and signature_matches(credential.mac, body, presented):
+        if raw and signature_matches(mac, body, presented):
             return Form.RAW
-        if sorted_text and signature_matches(credential.mac, text, presented):
+        if sorted_text and signature_matches(mac, text, presented):
             return Form.CANONICAL
         return None

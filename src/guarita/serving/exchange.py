@@ -137,8 +137,14 @@ class Exchange:
 
     async def reply(self, decision: Decision, response: Response, more: Pairs = ()) -> None:
         """Send a refusal or a replay, after the settlements."""
-        refused = isinstance(decision.result, Refuse)
-        outcome = Outcome(End.ANSWERED, response.status, response.headers, response.body, refused)
+        result = decision.result
+        outcome = Outcome(
+            End.ANSWERED,
+            response.status,
+            response.headers,
+            response.body,
+            result.reason if isinstance(result, Refuse) else None,
+        )
         added = self.settle(decision, outcome)
         if not isinstance(added, tuple):
             added = await added
