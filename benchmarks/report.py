@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from textwrap import fill
 
+from benchmarks.aims import AIMS
 from benchmarks.children import ROOT, cores
 from guarita import __version__
 
@@ -84,6 +85,7 @@ other machines better than absolute figures do; run it on yours, while nothing e
 {note}
 {machine}
 
+{aims}
 {tables}
 """
 
@@ -92,7 +94,7 @@ def page(tables: Sequence[Table], machine_text: str, command: str | None) -> str
     """The whole page. `command`: the options, where it is not the complete run."""
     note = f"\n**Not a complete run:** `python -m benchmarks {command}`.\n" if command else ""
     drawn = "\n\n".join(table.markdown(2) for table in tables)
-    return _PAGE.format(note=note, machine=machine_text, tables=drawn)
+    return _PAGE.format(note=note, machine=machine_text, aims=AIMS, tables=drawn)
 
 
 def write(path: Path, text: str) -> None:

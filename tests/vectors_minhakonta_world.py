@@ -25,7 +25,7 @@ PERMISSIONS = (
 REASONS = {
     "well_formed": ("control_character",),
     "media_type": ("unsupported",),
-    "api_key": ("missing", "invalid", "inactive", "blocked", "expired", "outage"),
+    "api_key": ("missing", "outage", "invalid", "inactive", "blocked", "expired"),
     "address": ("list_empty", "unknown", "not_listed"),
     "account": ("not_active",),
     "signature": (
@@ -40,10 +40,10 @@ REASONS = {
     "idempotency": (
         "key_repeated",
         "key_too_long",
+        "outage",
         "in_flight",
         "outcome_unknown",
         "other_body",
-        "outage",
     ),
     "permission": ("no_route", "wrong_method", "lacking"),
     "key_case": ("collision",),

@@ -32,10 +32,17 @@ class Reason(Struct, frozen=True):
 
 
 MALFORMED_REQUEST = Reason("serving", "malformed_request")
+WEBSOCKET = Reason("serving", "websocket")
 INTERNAL_ERROR = Reason("serving", "internal_error")
 BAD_GATEWAY = Reason("serving", "bad_gateway")
 GATEWAY_TIMEOUT = Reason("serving", "gateway_timeout")
-SERVING_REASONS = (MALFORMED_REQUEST, INTERNAL_ERROR, BAD_GATEWAY, GATEWAY_TIMEOUT)
+SERVING_REASONS = (
+    MALFORMED_REQUEST,
+    WEBSOCKET,
+    INTERNAL_ERROR,
+    BAD_GATEWAY,
+    GATEWAY_TIMEOUT,
+)
 """What an adapter itself may have to answer: before any layer is asked, or after all passed."""
 
 

@@ -98,6 +98,7 @@ class Facts(Struct, frozen=True):
         token: a value no other request carries, naming this request as the owner of a reservation.
             Unlike `ray` it never comes from outside.
         certificate: the client certificate, None where none was presented.
+        secure: the client's connection is TLS: here, or by a trusted proxy's word at the edge.
     """
 
     method: str
@@ -110,3 +111,4 @@ class Facts(Struct, frozen=True):
     ray: str
     token: str
     certificate: PresentedCertificate | None = None
+    secure: bool = False

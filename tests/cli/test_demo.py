@@ -37,7 +37,7 @@ curl -sS -i -X POST "$BASE_URL/api/external/pix/cash-out" \
   -H "hmac: $HMAC" \
   -H "Idempotency-Key: cashout-order-9876" \
   -d "${SENT:-$BODY}"
-"""  # seed L159-170, host and credentials replaced
+"""  # seed L153-161, host and credentials replaced
 
 
 class Demo:

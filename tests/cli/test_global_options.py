@@ -85,7 +85,6 @@ def test_config_is_refused_with_the_right_name(run: Runner, text: str, hint: str
         (["key", "create", "--profile", "minhakonta"], "--account"),
         (["key", "create", "--account", "a"], "--profile"),
         (["key", "create", "--account", "a", "--profile", "minhakont"], "'minhakonta'?"),
-        (["key", "block", "cli_x"], "--reason"),
         (["key", "rotate", "cli_x", "--overlap", "soon"], "--overlap"),
         (["key", "rotate", "cli_x", "--overlap", "-1"], "--overlap"),
         (["key", "grant", "cli_x"], "PERMISSIONS"),

@@ -127,8 +127,3 @@ def command_tree(called: list[str]) -> "App":
         # A line given here would take the place of the command's own, longer help.
         app.command(f"guarita.cli.{place}", name=name, help=None if name in called else line)
     return app
-
-
-def _usage_error(error: "CycloptsError") -> str:
-    error.verbose = False
-    return str(error)

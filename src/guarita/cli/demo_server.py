@@ -53,7 +53,7 @@ def serve(
     backend = Backend.embedded(folder)
     config = uvicorn.Config(
         Guarita(bank, profile=MINHA_KONTA, backend=backend, decision_log=decision_log),
-        http=protocol_for(MINHA_KONTA),
+        http=protocol_for(MINHA_KONTA, decision_log),
         ws="none",
         lifespan="on",
         log_config=None,

@@ -224,6 +224,10 @@ REASONS: Final[Mapping[str, Row]] = {
         "The bytes sent are no HTTP request. The usual cause is a line break in a header value: "
         "`base64` wraps its output, `base64 -w0` does not.",
     ),
+    "serving.websocket": Row(
+        {0: "nothing"},
+        "The API has no WebSockets: a WebSocket is checked by no layer. Use plain HTTP requests.",
+    ),
     "serving.internal_error": Row(
         {0: "nothing"},
         "The gate or the application failed; the request is not to blame. Operator: search the "

@@ -9,6 +9,7 @@ from guarita.decision import (
     GATEWAY_TIMEOUT,
     INTERNAL_ERROR,
     MALFORMED_REQUEST,
+    WEBSOCKET,
     Reason,
 )
 from guarita.layers import (
@@ -105,6 +106,7 @@ WORDING: dict[Reason, Wording] = {
     account_header.OTHER_ACCOUNT: ACCOUNT,
     account_header.NOT_ACTIVE: ACCOUNT,
     MALFORMED_REQUEST: message(400, "Malformed HTTP request"),  # ours
+    WEBSOCKET: message(404, "Not found"),  # ours
     INTERNAL_ERROR: message(500, "Internal server error"),  # ours
     BAD_GATEWAY: message(502, "Bad gateway"),  # ours
     GATEWAY_TIMEOUT: message(504, "Gateway timeout"),  # ours

@@ -12,6 +12,7 @@ from guarita.decision import (
     GATEWAY_TIMEOUT,
     INTERNAL_ERROR,
     MALFORMED_REQUEST,
+    WEBSOCKET,
     Reason,
 )
 from guarita.layers import (
@@ -165,6 +166,7 @@ WORDING: dict[Reason, Wording] = {
     ),  # L310-314
     key_case.COLLISION: business(400, "bad_request", {"{member}": ["given twice"]}),  # ours
     MALFORMED_REQUEST: error(400, "Malformed HTTP request"),  # ours
+    WEBSOCKET: business(404, "not_found", "Route not found"),  # ours
     INTERNAL_ERROR: business(500, "internal_server_error", "Internal server error"),  # ours
     BAD_GATEWAY: business(502, "bad_gateway", "Bad gateway"),  # ours
     GATEWAY_TIMEOUT: business(504, "gateway_timeout", "Gateway timeout"),  # ours

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from guarita.decision import Decision, End, Outcome
+from guarita.decision import Decision, End, Outcome, Pairs
 from guarita.facts import Headers
 from guarita.identity import identity_of
 from guarita.layers.idempotency import Reservation
@@ -65,8 +65,7 @@ class Admitted:
             await exchange.gate.app(self.scope(), self.receive, self.send)
         except Exception:
             promised = exchange.started or self.held is not None
-            await self.end(End.LOST if promised else End.FAILED)
-            await exchange.fail()
+            await exchange.fail(await self.end(End.LOST if promised else End.FAILED))
             raise
         except BaseException:
             await self.end(End.LOST)
@@ -74,14 +73,12 @@ class Admitted:
         if not exchange.started:
             ray = exchange.facts.ray
             log.error("the application ended without a complete response (Ray ID %s)", ray)
-            await self.end(End.LOST)
-            await exchange.fail()
+            await exchange.fail(await self.end(End.LOST))
 
-    async def end(self, how: End) -> None:
-        """Settle without a response."""
+    async def end(self, how: End) -> Pairs:
+        """Settle without a response of the application; returns the headers for the gate's own."""
         added = self.exchange.settle(self.decision, Outcome(how))
-        if not isinstance(added, tuple):
-            await added
+        return added if isinstance(added, tuple) else await added
 
     def scope(self) -> "ASGIScope":
         """The scope for the application: converted, with the caller's identity, without what could

@@ -11,9 +11,8 @@ from urllib.parse import quote, unquote
 
 from guarita.addresses import canonical_address
 from guarita.asks import Scope
-from guarita.decision import Decision, Refuse, Response
+from guarita.decision import WEBSOCKET, Decision, Known, Refuse
 from guarita.facts import Facts, Headers
-from guarita.layers.permission import NO_ROUTE
 from guarita.profile import Profile, RouteClass
 from guarita.serving.admitted import without_posing
 from guarita.serving.backend import Backend
@@ -90,6 +89,8 @@ class Guarita:
         self.app = app
         self.profile = profile
         self.backend = backend
+        if not isinstance(trusted_proxies, TrustedProxies):
+            raise TypeError("trusted_proxies is a TrustedProxies, made from a list of networks")
         self.trusted_proxies = trusted_proxies
         self.decision_log = decision_log
         self.recall_outcome = recall_outcome
@@ -116,11 +117,17 @@ class Guarita:
         if kind == "http":
             facts = self._facts(scope)
             if self._has_unguarded and self._is_unguarded(facts.path):
-                await self.app(without_posing(scope, facts.headers), receive, send)
+                await self.app(
+                    without_posing(scope, facts.headers), receive, self._marked(facts, send)
+                )
                 return
             await Exchange(self, facts, scope, receive, send).run()
-        elif kind == "websocket" and not self._websockets:
-            await self._refuse_websocket(scope, receive, send)
+        elif kind == "websocket":
+            facts = self._facts(scope)
+            if self._websockets:
+                await self.app(without_posing(scope, facts.headers), receive, send)
+            else:
+                await self._refuse_websocket(facts, scope, receive, send)
         else:
             await self.app(scope, receive, send)
             if kind == "lifespan" and self.decision_log is not None:
@@ -133,14 +140,16 @@ class Guarita:
         address: str | None = peer[0] if peer else None
         proxies = self.trusted_proxies
         ray = token = new_ray(at)
+        secure = scope.get("scheme") in ("https", "wss")
         if proxies is NO_PROXIES:
             client = canonical_address(address) if address is not None else None
         else:
             client = proxies.client(address, headers.all(b"x-forwarded-for"))
             if proxies.believes(address):
                 ray = believable_ray(headers.get(RAY_HEADER)) or ray
+                secure = secure or headers.get(b"x-forwarded-proto") == b"https"
         return Facts(
-            scope["method"],
+            scope.get("method", "GET"),
             raw_path_of(scope),
             scope["query_string"],
             headers,
@@ -149,7 +158,22 @@ class Guarita:
             at,
             ray,
             token,
+            scope.get("guarita.certificate"),
+            secure,
         )
+
+    def _marked(self, facts: Facts, send: Send) -> Send:
+        """`send` for an unguarded path: every response carries a Ray ID, and HSTS over TLS."""
+
+        async def marking(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [*message.get("headers", ()), (RAY_HEADER, facts.ray.encode())]
+                if facts.secure:
+                    headers += self.hsts
+                message = {**message, "headers": headers}
+            await send(message)
+
+        return marking
 
     def _is_unguarded(self, path: str) -> bool:
         if path in self._unguarded_paths:
@@ -159,21 +183,29 @@ class Guarita:
         # Below a tree only plain paths pass: nothing a router could read as leaving it.
         return "%" not in path and "\\" not in path and "//" not in path and "/." not in path
 
-    async def _refuse_websocket(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+    async def _refuse_websocket(
+        self, facts: Facts, scope: ASGIScope, receive: Receive, send: Send
+    ) -> None:
         await receive()
+        refusal = Refuse(WEBSOCKET)
+        response = self.profile.respond(refusal)
+        if self.decision_log is not None:
+            route_class = self.profile.route_class(facts.method, facts.path)
+            decision = Decision(refusal, Known(), [], [])
+            self.decision_log.add(self.profile, route_class, facts, decision, response.status)
         if "websocket.http.response" not in (scope.get("extensions") or {}):
             await send({"type": "websocket.close", "code": 1008, "reason": ""})
             return
-        refusal: Response = self.profile.respond(Refuse(NO_ROUTE))
-        ray = new_ray(self.clock()).encode()
-        await send(
-            {
-                "type": "websocket.http.response.start",
-                "status": refusal.status,
-                "headers": [*refusal.headers, (RAY_HEADER, ray)],
-            }
-        )
-        await send({"type": "websocket.http.response.body", "body": refusal.body})
+        headers = [*response.headers, (RAY_HEADER, facts.ray.encode())]
+        if facts.secure:
+            headers += self.hsts
+        start = {
+            "type": "websocket.http.response.start",
+            "status": response.status,
+            "headers": headers,
+        }
+        await send(start)
+        await send({"type": "websocket.http.response.body", "body": response.body})
 
 
 def _unguarded(paths: Iterable[str]) -> list[str]:

@@ -17,6 +17,7 @@ from guarita.asks import (
     Reserve,
     VerifyCredential,
 )
+from guarita.serving.unsettled import Unsettled
 
 if TYPE_CHECKING:
     from guarita.data_folder import DataFolder
@@ -56,8 +57,9 @@ class Backend:
             VerifyCredential: credentials.answer,
             CountHit: counters.answer,
         }
+        settling = Unsettled(reservations)
         for kind in RESERVATION_ASKS:
-            self._answerers[kind] = reservations.answer
+            self._answerers[kind] = settling.answer
         self._quiet_until = 0.0
 
     @classmethod

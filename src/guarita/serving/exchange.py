@@ -151,11 +151,11 @@ class Exchange:
         await self.send(self.start(response.status, [*response.headers, *more, *added]))
         await self.send({"type": "http.response.body", "body": response.body})
 
-    async def fail(self) -> None:
+    async def fail(self, added: Pairs = ()) -> None:
         """Answer 500 without any detail, where no response has started."""
         if not self.started:
             response = self.gate.profile.respond(Refuse(INTERNAL_ERROR))
-            await self.send(self.start(response.status, list(response.headers)))
+            await self.send(self.start(response.status, [*response.headers, *added]))
             await self.send({"type": "http.response.body", "body": response.body})
 
     def start(
@@ -169,7 +169,7 @@ class Exchange:
         """
         self.started = True
         headers.append((RAY_HEADER, self.facts.ray.encode()))
-        if self.scope.get("scheme") == "https":
+        if self.facts.secure:
             headers += self.gate.hsts
         start: Message = {"type": "http.response.start", "status": status, "headers": headers}
         return start if message is None else {**message, **start}
