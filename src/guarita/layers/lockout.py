@@ -67,7 +67,8 @@ class Lockout(Struct, frozen=True):
         key_addresses: how many different listed addresses they must have come from.
         window_s: length of the fixed window, in seconds.
         on_outage: what to do when the counter is out of reach.
-        ipv6_prefix: IPv6 clients are counted together per network of this prefix length.
+        ipv6_prefix: IPv6 clients that are not listed are counted together per network of this
+            prefix length; a listed address is never counted with its neighbours.
     """
 
     counted: frozenset[Reason]
@@ -94,7 +95,8 @@ class Lockout(Struct, frozen=True):
 
     def check(self, facts: Facts, known: Known) -> Flow[Verdict]:
         key = known[Credential].key
-        address = "unknown" if facts.client is None else grouped(facts.client, self.ipv6_prefix)
+        listed = facts.client is not None and key.allowlist.allows(facts.client)
+        address = self._counted_as(facts.client, listed)
         try:
             faults: Faults = yield FaultsOf(key.client_id, address, facts.at, self.window_s)
         except Outage:
@@ -103,6 +105,10 @@ class Lockout(Struct, frozen=True):
             return Pass(saw="counter out of reach: admitted")
         if faults.of_address >= self.address_limit:
             return Refuse(ADDRESS_BLOCKED, saw=[address, faults.of_address, self.address_limit])
-        listed = facts.client is not None and key.allowlist.allows(facts.client)
         watch = Watch(self, key.client_id, address, listed, facts.at)
         return Pass(settle=watch, saw=[address, faults.of_address, self.address_limit])
+
+    def _counted_as(self, client: str | None, listed: bool) -> str:
+        if client is None:
+            return "unknown"
+        return client if listed else grouped(client, self.ipv6_prefix)

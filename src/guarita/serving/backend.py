@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from guarita.asks import (
     Ask,
+    BlockKey,
+    CountFault,
     CountHit,
+    FaultsOf,
+    FindKey,
     LoseOutcome,
     Outage,
     Record,
     Release,
     Reserve,
+    VerifyCertificate,
     VerifyCredential,
 )
 from guarita.serving.unsettled import Unsettled
@@ -34,6 +39,16 @@ class Answerer(Protocol):
     def answer(self, ask: Any, /) -> Any: ...
 
 
+class _Nobody:
+    """Stands in for an answerer that was not configured."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    def answer(self, ask: Ask) -> Any:
+        raise Outage(self._why)
+
+
 class Backend:
     """Answers the asks that go to stores.
 
@@ -41,6 +56,8 @@ class Backend:
         credentials: answers `VerifyCredential`.
         counters: answers `CountHit`.
         reservations: answers `Reserve`, `Record`, `Release` and `LoseOutcome`.
+        blocker: answers `BlockKey`; without one it is an outage.
+        certificates: answers `VerifyCertificate`; without one it is an outage.
         on_close: called by `close`, in order.
     """
 
@@ -50,12 +67,19 @@ class Backend:
         counters: Answerer,
         reservations: Answerer,
         *,
+        blocker: Answerer | None = None,
+        certificates: Answerer | None = None,
         on_close: tuple[Callable[[], object], ...] = (),
     ) -> None:
         self._on_close = on_close
         self._answerers: dict[type[Ask], Callable[[Any], Any]] = {
             VerifyCredential: credentials.answer,
+            FindKey: credentials.answer,
             CountHit: counters.answer,
+            CountFault: counters.answer,
+            FaultsOf: counters.answer,
+            BlockKey: (blocker or _Nobody("no key can be blocked here")).answer,
+            VerifyCertificate: (certificates or _Nobody("no authority is configured")).answer,
         }
         settling = Unsettled(reservations)
         for kind in RESERVATION_ASKS:
@@ -63,11 +87,18 @@ class Backend:
         self._quiet_until = 0.0
 
     @classmethod
-    def embedded(cls, folder: "DataFolder", *, shared_counters: bool = False) -> "Backend":
+    def embedded(
+        cls,
+        folder: "DataFolder",
+        *,
+        shared_counters: bool = False,
+        certificates: Answerer | None = None,
+    ) -> "Backend":
         """The embedded default: keyring snapshot in memory (kept current by a watching thread),
         reservations durable in the folder's SQLite file with group commit, rate counters in the
         process or (`shared_counters`) in the SQLite file.
         """
+        from guarita.keyring.blocker import KeyBlocker
         from guarita.keyring.verifier import Verifier
         from guarita.stores.group_commit import GroupCommit
         from guarita.stores.memory import MemoryStore
@@ -76,7 +107,14 @@ class Backend:
         verifier.watch()
         durable = GroupCommit(folder.store)
         counters: Answerer = durable if shared_counters else MemoryStore()
-        return cls(verifier, counters, durable, on_close=(durable.close, verifier.close))
+        return cls(
+            verifier,
+            counters,
+            durable,
+            blocker=KeyBlocker(folder.repository, verifier.refresh),
+            certificates=certificates,
+            on_close=(durable.close, verifier.close),
+        )
 
     def answer(self, ask: Ask) -> Any:
         """The answer to `ask`, or an awaitable of it. Raises `Outage` (logged, at most every few
