@@ -5,6 +5,7 @@ from msgspec import Struct
 from guarita.decision import Known
 from guarita.facts import Facts
 from guarita.layers.api_key import Credential
+from guarita.layers.certificate import VerifiedCertificate
 from guarita.layers.idempotency import Reservation
 
 
@@ -17,6 +18,7 @@ class Identity(Struct, frozen=True):
         permissions: what the key may do.
         address: the client's IP address.
         ray: the Ray ID of the request.
+        certificate: the client certificate it was admitted with, or None.
         reservation: the idempotency reservation the request holds, or None; an application that
             keeps outcomes in its own database transaction stores them under
             `reservation.scope.digest`.
@@ -28,6 +30,7 @@ class Identity(Struct, frozen=True):
     address: str | None
     ray: str
     reservation: Reservation | None = None
+    certificate: VerifiedCertificate | None = None
 
 
 def identity_of(facts: Facts, known: Known) -> Identity:
@@ -40,4 +43,5 @@ def identity_of(facts: Facts, known: Known) -> Identity:
         facts.client,
         facts.ray,
         known.get(Reservation),
+        known.get(VerifiedCertificate),
     )

@@ -12,6 +12,7 @@ from guarita.decision import Decision, End, Outcome, Pairs
 from guarita.facts import Headers
 from guarita.identity import identity_of
 from guarita.layers.idempotency import Reservation
+from guarita.serving.certificates import CertificateHeader, certificates_dropped
 from guarita.serving.ray import RAY_HEADER
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Admitted:
         exchange, decision = self.exchange, self.decision
         facts = exchange.facts
         scope: ASGIScope = {**exchange.scope, "guarita": identity_of(facts, decision.known)}
+        scope = without_posing(scope, facts.headers, exchange.gate.believed_header(facts.peer))
         converted = decision.converted
         if converted is not None:
             scope["query_string"] = converted.query
@@ -94,10 +96,9 @@ class Admitted:
                 exchange.received = converted.body
                 length = b"%d" % len(converted.body)
                 scope["headers"] = [
-                    (name, length if name == b"content-length" else value)
-                    for name, value in facts.headers.pairs
+                    (name, length if name.lower() == b"content-length" else value)
+                    for name, value in scope["headers"]
                 ]
-        scope = without_posing(scope, facts.headers)
         extensions = scope.get("extensions")
         if extensions and (decision.settles or decision.conversion is not None):
             scope["extensions"] = {
@@ -189,11 +190,18 @@ class Admitted:
         await self.exchange.send(start)
 
 
-def without_posing(scope: "ASGIScope", headers: Headers) -> "ASGIScope":
-    """`scope`, or a copy without the request headers that pose as something."""
-    if b"guarita" not in headers.names and b"method" not in headers.names:
-        return scope
-    return {**scope, "headers": [pair for pair in scope["headers"] if not poses(pair[0])]}
+def without_posing(
+    scope: "ASGIScope", headers: Headers, believed: CertificateHeader | None
+) -> "ASGIScope":
+    """`scope`, or a copy without the request headers that pose as something. `believed`: the
+    certificate header where the peer is a trusted proxy.
+    """
+    names = headers.names
+    if b"cert" in names or b"ssl" in names:
+        scope = {**scope, "headers": list(certificates_dropped(headers, believed))}
+    if b"guarita" in names or b"method" in names:
+        scope = {**scope, "headers": [pair for pair in scope["headers"] if not poses(pair[0])]}
+    return scope
 
 
 def poses(name: bytes) -> bool:

@@ -12,10 +12,11 @@ from urllib.parse import quote, unquote
 from guarita.addresses import canonical_address
 from guarita.asks import Scope
 from guarita.decision import WEBSOCKET, Decision, Known, Refuse
-from guarita.facts import Facts, Headers
+from guarita.facts import Facts, Headers, PresentedCertificate
 from guarita.profile import Profile, RouteClass
 from guarita.serving.admitted import without_posing
 from guarita.serving.backend import Backend
+from guarita.serving.certificates import CertificateHeader, Malformed
 from guarita.serving.edge import NO_PROXIES, TrustedProxies
 from guarita.serving.exchange import Exchange
 from guarita.serving.ray import RAY_HEADER, believable_ray, new_ray
@@ -56,6 +57,8 @@ class Guarita:
         profile: the policy.
         backend: answers the policy's asks.
         trusted_proxies: whose `X-Forwarded-For` and `Ray-ID` are believed.
+        certificate_header: the one header a trusted edge passes client certificates in; only with
+            `trusted_proxies`. Every other certificate header is dropped.
         decision_log: takes note of every decision.
         recall_outcome: asked for the outcome of an idempotency scope whose record says "outcome
             unknown": returns the response the application kept in its own database transaction, or
@@ -77,6 +80,7 @@ class Guarita:
         backend: Backend,
         *,
         trusted_proxies: TrustedProxies = NO_PROXIES,
+        certificate_header: CertificateHeader | None = None,
         decision_log: DecisionLog | None = None,
         recall_outcome: Callable[[Scope], Any] | None = None,
         max_recorded_body: int = 1_048_576,
@@ -91,7 +95,10 @@ class Guarita:
         self.backend = backend
         if not isinstance(trusted_proxies, TrustedProxies):
             raise TypeError("trusted_proxies is a TrustedProxies, made from a list of networks")
+        if certificate_header is not None and trusted_proxies is NO_PROXIES:
+            raise ValueError("certificate_header takes trusted_proxies: whose header is believed?")
         self.trusted_proxies = trusted_proxies
+        self.certificate_header = certificate_header
         self.decision_log = decision_log
         self.recall_outcome = recall_outcome
         self.max_recorded_body = max_recorded_body
@@ -117,15 +124,15 @@ class Guarita:
         if kind == "http":
             facts = self._facts(scope)
             if self._has_unguarded and self._is_unguarded(facts.path):
-                await self.app(
-                    without_posing(scope, facts.headers), receive, self._marked(facts, send)
-                )
+                inner = without_posing(scope, facts.headers, self.believed_header(facts.peer))
+                await self.app(inner, receive, self._marked(facts, send))
                 return
             await Exchange(self, facts, scope, receive, send).run()
         elif kind == "websocket":
             facts = self._facts(scope)
             if self._websockets:
-                await self.app(without_posing(scope, facts.headers), receive, send)
+                inner = without_posing(scope, facts.headers, self.believed_header(facts.peer))
+                await self.app(inner, receive, send)
             else:
                 await self._refuse_websocket(facts, scope, receive, send)
         else:
@@ -141,6 +148,7 @@ class Guarita:
         proxies = self.trusted_proxies
         ray = token = new_ray(at)
         secure = scope.get("scheme") in ("https", "wss")
+        certificate: PresentedCertificate | None = scope.get("guarita.certificate")
         if proxies is NO_PROXIES:
             client = canonical_address(address) if address is not None else None
         else:
@@ -148,6 +156,8 @@ class Guarita:
             if proxies.believes(address):
                 ray = believable_ray(headers.get(RAY_HEADER)) or ray
                 secure = secure or headers.get(b"x-forwarded-proto") == b"https"
+                if self.certificate_header is not None:
+                    certificate = self._from_edge(self.certificate_header, headers, at)
         return Facts(
             scope.get("method", "GET"),
             raw_path_of(scope),
@@ -158,9 +168,24 @@ class Guarita:
             at,
             ray,
             token,
-            scope.get("guarita.certificate"),
+            certificate,
             secure,
         )
+
+    @staticmethod
+    def _from_edge(
+        header: CertificateHeader, headers: Headers, at: float
+    ) -> PresentedCertificate | None:
+        """The certificate a trusted edge passed on; an unreadable one verifies as malformed."""
+        presented = header.presented(headers, at)
+        if isinstance(presented, Malformed):
+            log.warning("certificate header of a trusted proxy: %s", presented.fault)
+            return PresentedCertificate((b"",), at)
+        return presented
+
+    def believed_header(self, peer: str | None) -> CertificateHeader | None:
+        """The certificate header, where `peer` is a proxy it is believed from."""
+        return self.certificate_header if self.trusted_proxies.believes(peer) else None
 
     def _marked(self, facts: Facts, send: Send) -> Send:
         """`send` for an unguarded path: every response carries a Ray ID, and HSTS over TLS."""
