@@ -69,7 +69,11 @@ def find_secret(
     Hashes once and compares twice whatever `hashes` holds: an unknown id (no hashes) costs what a
     known one costs.
     """
-    digest = _peppered(pepper).digest(secret)
+    return find_digest(_peppered(pepper).digest(secret), hashes, at)
+
+
+def find_digest(digest: bytes, hashes: Sequence[SecretHash], at: float) -> SecretHash | None:
+    """As `find_secret`, for a secret that has been hashed already (`secret_hash`)."""
     first = hashes[0] if hashes else _NO_SECRET
     second = hashes[1] if len(hashes) > 1 else _NO_SECRET
     first_matches = hmac.compare_digest(digest, first.digest)

@@ -4,6 +4,7 @@
     pepper          the key under which secrets are hashed, in hexadecimal; not there where
                     GUARITA_PEPPER gives it
     decisions.db    the decision log
+    ca/             the certificate authority (`guarita.pki.authority`), once there is one
 
 Whoever has `pepper` and `guarita.db` can still not read a secret, but test guesses; whoever loses
 `pepper` has to rotate every key. Back it up apart from the database.
@@ -47,6 +48,7 @@ class DataFolder:
         repository: accounts and keys as kept; what a `Verifier` reads.
         keyring: the use cases over them.
         decisions_path: where the decision log is kept.
+        ca_path: where the certificate authority is kept.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class DataFolder:
         _make_private(path)
         self.database_path = path / "guarita.db"
         self.decisions_path = path / "decisions.db"
+        self.ca_path = path / "ca"
         self.repository = SqliteKeyring(self.database_path)
         try:
             self.pepper = self._find_pepper(environ)

@@ -52,3 +52,19 @@ def merchant(run: Runner) -> Merchant:
         *("--allow-ip", "203.0.113.0/24", "--allow-ip", "2001:db8::1", "--json"),
     ).json
     return Merchant(account_id, key["client_id"], key["client_secret"])
+
+
+@dataclass(frozen=True)
+class Key:
+    """A Delfinance key."""
+
+    key_id: str
+    api_key: str
+
+
+@pytest.fixture
+def key(run: Runner, merchant: Merchant) -> Key:
+    made = run(
+        *("key", "create", "--profile", "delfinance", "--account", merchant.account_id, "--json")
+    ).json
+    return Key(made["key_id"], made["api_key"])

@@ -114,13 +114,6 @@ def test_a_key_is_refused(
     assert run("key", "list", "--json").json == before
 
 
-def test_delfinance_is_not_built_yet(run: Runner, merchant: Merchant) -> None:
-    words = ("key", "create", "--account", merchant.account_id, "--profile", "delfinance")
-    result = run(*words)
-    assert (result.status, result.out) == (1, "")
-    assert "not built yet" in result.err
-
-
 @pytest.mark.parametrize(
     "words", [["key", "show", "cli_no"], ["account", "show", "acc_no"], [*CREATE, "acc_no"]]
 )

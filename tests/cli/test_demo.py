@@ -44,7 +44,18 @@ class Demo:
     """A running `guarita demo --json`."""
 
     def __init__(self, data: Path, *options: str) -> None:
-        words = [*PROGRAM, "demo", "--port", "0", "--json", "--data", str(data), *options]
+        words = [
+            *PROGRAM,
+            "demo",
+            "--port",
+            "0",
+            "--tls-port",
+            "0",
+            "--json",
+            "--data",
+            str(data),
+            *options,
+        ]
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment())
         assert self.process.stdout is not None
         self.line = self.process.stdout.readline()
@@ -150,13 +161,20 @@ def test_a_revoked_key_is_refused_within_a_second(
 
 
 def test_ready_line_and_end(start: Callable[..., Demo], tmp_path: Path) -> None:
-    demo = start("--tls-port", "0", "--admin-port", "0", "--validation-ttl", "60")
+    demo = start("--admin-port", "0", "--validation-ttl", "60")
     assert demo.line.endswith("}\n")
     assert set(demo.bank) == {"base_url", "account_id", "client_id", "client_secret"}
     assert demo.bank["base_url"] == f"http://127.0.0.1:{demo.port}"
     others = {name: part for name, part in demo.ready.items() if name != "minhakonta"}
     data = str((tmp_path / "data").resolve())
-    assert others == {"delfinance": None, "portal": None, "admin": None, "data": data}
+    delfinance = others.pop("delfinance")
+    assert others == {"portal": None, "admin": None, "data": data}
+    assert set(delfinance) == {
+        *("base_url", "account_id", "api_key", "certificate", "private_key"),
+        *("pkcs12", "pkcs12_password", "ca"),
+    }
+    assert delfinance["base_url"].startswith("https://127.0.0.1:")
+    assert all(Path(delfinance[name]).is_file() for name in ("certificate", "private_key", "ca"))
     assert demo.balance()[0] == 200
     assert demo.stop() == (0, "")
 
@@ -249,8 +267,10 @@ def test_a_new_start_revokes_the_former_credentials(
     second = start()
     assert second.bank["account_id"] == first.bank["account_id"]
     listed = json.loads(guarita(tmp_path / "data", "key", "list", "--json").stdout)
-    states = {key["client_id"]: key["status"] for key in listed}
-    assert states == {
+    states = {key.get("client_id") or key["key_id"]: key["status"] for key in listed}
+    single = [state for name, state in states.items() if name.startswith("key_")]
+    assert sorted(single) == ["active", "revoked"]
+    assert {name: state for name, state in states.items() if name.startswith("cli_")} == {
         first.bank["client_id"]: "revoked",
         json.loads(own.stdout)["client_id"]: "active",
         second.bank["client_id"]: "active",
@@ -258,7 +278,16 @@ def test_a_new_start_revokes_the_former_credentials(
 
 
 def test_the_printed_commands_work_when_pasted(tmp_path: Path) -> None:
-    words = [*PROGRAM, "demo", "--port", "0", "--data", str(tmp_path / "data dir")]
+    words = [
+        *PROGRAM,
+        "demo",
+        "--port",
+        "0",
+        "--tls-port",
+        "0",
+        "--data",
+        str(tmp_path / "data dir"),
+    ]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment()) as process:
         try:
             assert process.stdout is not None

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from tests import vectors_delfinance as v
-from tests.doors_delfinance import DOORS, World, through_core
+from tests.doors_delfinance import DOORS, through_core
 from tests.vectors_delfinance_world import NOW, OTHER_SERIAL, OTHER_SHA256, SERIAL, SHA256
+from tests.worlds_delfinance import World
 
 OWN = ("203.0.113.45", "2001:db8:0:1::5", "198.51.100.0/30")
 OWNERS = ("203.0.113.45", "2001:db8:0:1::5", "198.51.100.2")

@@ -1,9 +1,9 @@
 """What the keyring's tests share: a driven clock, sample records, questions to a verifier."""
 
 from guarita.addresses import AddressSet
-from guarita.asks import VerifyCredential
+from guarita.asks import FindKey, VerifyCredential
 from guarita.keyring import IssuedKey
-from guarita.records import Account, ApiKey, SecretHash
+from guarita.records import Account, ApiKey, CertificatePin, SecretHash
 
 PEPPER = bytes(range(32))
 NOW = 1_700_000_000.0
@@ -52,3 +52,19 @@ def key(number: int = 1, owner: int = 1) -> ApiKey:
 def asks(issued: IssuedKey) -> VerifyCredential:
     """The question a request with these credentials puts."""
     return VerifyCredential(issued.key.client_id.encode(), issued.secret.reveal().encode())
+
+
+def finds(issued: IssuedKey) -> FindKey:
+    """The question a request with this API key puts."""
+    return FindKey(issued.secret.reveal().encode())
+
+
+def pin(number: int = 1, *, not_after: float = NOW + 90 * 86_400) -> CertificatePin:
+    """A certificate that is to be registered."""
+    return CertificatePin(
+        serial=f"{number:016X}",
+        sha256=number.to_bytes(32).hex(":").upper(),
+        subject=f"CN=loja-{number}",
+        not_before=NOW - 86_400,
+        not_after=not_after,
+    )

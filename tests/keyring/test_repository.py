@@ -7,8 +7,16 @@ from msgspec.structs import replace
 
 from guarita.addresses import AddressSet
 from guarita.keyring import NotFound, Refused, Repository
-from guarita.records import Account, AccountStatus, ApiKey, KeyStatus, SecretHash
-from tests.keyring.helpers import NOW, account, key
+from guarita.records import (
+    Account,
+    AccountStatus,
+    ApiKey,
+    CertificateMode,
+    CertificatePin,
+    KeyStatus,
+    SecretHash,
+)
+from tests.keyring.helpers import NOW, account, key, pin
 
 FULL = replace(
     key(),
@@ -21,6 +29,13 @@ FULL = replace(
     signs=False,
     signature_forms=frozenset({"raw"}),
     label="caixa 1",
+    certificate_mode=CertificateMode.VALID,
+    certificates=(
+        pin(1),
+        replace(pin(2), valid_until=NOW + 0.125),
+        CertificatePin("0F", "AB", revoked_at=NOW, revoked_reason="chave “vazada”"),
+    ),
+    shown="dk_0a1",
 )
 
 

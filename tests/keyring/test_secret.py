@@ -17,6 +17,7 @@ import pytest
 from guarita.asks import Outage
 from guarita.data_folder import DataFolder
 from guarita.keyring import IssuedKey, Keyring, KeyringError, Secret, Verifier
+from guarita.keyring.kinds import PAIR, SINGLE, Kind
 from guarita.records import ApiKey
 from guarita.stores.memory_keyring import MemoryKeyring
 from tests.keyring.helpers import PEPPER, asks
@@ -74,10 +75,11 @@ def test_a_secret_is_not_serialised(protocol: int) -> None:
             json.dumps(hidden)
 
 
-def test_secrets_are_long_random_and_distinct() -> None:
-    made = {Secret.generate().reveal() for _ in range(50)}
+@pytest.mark.parametrize(("kind", "prefix", "count"), [(PAIR, "sk_", 33), (SINGLE, "dk_", 32)])
+def test_secrets_are_long_random_and_distinct(kind: Kind, prefix: str, count: int) -> None:
+    made = {Secret.generate(kind).reveal() for _ in range(50)}
     assert len(made) == 50
-    assert {len(bytes.fromhex(s.removeprefix("sk_"))) for s in made} == {33}
+    assert {len(bytes.fromhex(s.removeprefix(prefix))) for s in made} == {count}
 
 
 class Broken(MemoryKeyring):
@@ -127,6 +129,10 @@ def test_neither_logs_nor_files_hold_it(
         assert bytes.fromhex(HEX) not in content
 
 
+def delfinance(ring: Keyring, issued: IssuedKey) -> str:
+    return ring.create_key(issued.key.account.account_id, profile="delfinance").key.client_id
+
+
 MISPLACED: dict[str, Callable[[Keyring, IssuedKey, str], object]] = {
     "client_id": lambda r, _, s: r.revoke(s),
     "pair": lambda r, i, s: r.key(f"{i.key.client_id}:{s}"),
@@ -138,18 +144,22 @@ MISPLACED: dict[str, Callable[[Keyring, IssuedKey, str], object]] = {
     "disallowed": lambda r, i, s: r.disallow_address(i.key.client_id, s),
     "profile": lambda r, i, s: r.create_key(i.key.account.account_id, profile=s),
     "label": lambda r, i, s: r.create_key(i.key.account.account_id, label=s),
+    "mode": lambda r, i, s: r.set_certificate_mode(delfinance(r, i), s),
+    "certificate": lambda r, i, s: r.retire_certificate(delfinance(r, i), s),
+    "revoked": lambda r, i, s: r.revoke_certificate(delfinance(r, i), "01", f"vazou {s}"),
 }
 
 
+@pytest.mark.parametrize("prefix", ["sk_", "dk_"])
 @pytest.mark.parametrize("act", MISPLACED.values(), ids=MISPLACED)
 @pytest.mark.usefixtures("known_secret")
 def test_a_secret_pasted_into_the_wrong_place_is_not_repeated(
-    act: Callable[[Keyring, IssuedKey, str], object],
+    act: Callable[[Keyring, IssuedKey, str], object], prefix: str
 ) -> None:
     ring = Keyring(MemoryKeyring(), PEPPER)
     issued = ring.create_key(ring.create_account("Loja").account_id)
     with pytest.raises(KeyringError) as raised:
-        act(ring, issued, TEXT)
+        act(ring, issued, prefix + HEX)
     shown = "".join(traceback.format_exception_only(raised.value))
     assert HEX[:12] not in shown
     assert HEX[:12] not in repr(ring.keys()) + repr(ring.accounts())

@@ -14,7 +14,18 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Literal
 
-from guarita.asks import Ask, CountHit, LoseOutcome, Record, Release, Reserve, Scope
+from guarita.asks import (
+    Ask,
+    CountFault,
+    CountHit,
+    Faults,
+    FaultsOf,
+    LoseOutcome,
+    Record,
+    Release,
+    Reserve,
+    Scope,
+)
 from guarita.decision import Response
 from guarita.stores.group_commit import GroupCommit
 from guarita.stores.memory import MemoryStore
@@ -56,6 +67,25 @@ def lose(name: str, token: str) -> LoseOutcome:
 
 def hit(key: str = "203.0.113.7", at: float = NOW, window_s: int = 60) -> CountHit:
     return CountHit(key, at, window_s)
+
+
+def fault(
+    address: str = "203.0.113.7", key: str = "key_1", at: float = NOW, window_s: int = 60
+) -> CountFault:
+    return CountFault(key, address, at, window_s)
+
+
+def faults_of(
+    address: str = "203.0.113.7", key: str = "key_1", at: float = NOW, window_s: int = 60
+) -> FaultsOf:
+    return FaultsOf(key, address, at, window_s)
+
+
+def counted(store: ReservationStore, ask: CountFault | FaultsOf) -> tuple[int, int, int]:
+    """Of the address, of the key, and of how many addresses."""
+    answer = store.answer(ask)
+    assert isinstance(answer, Faults)
+    return answer.of_address, answer.of_key, answer.addresses
 
 
 class BehindLoop:

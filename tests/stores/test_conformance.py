@@ -12,6 +12,8 @@ from tests.stores.harness import (
     CREATED,
     DAY,
     NOW,
+    fault,
+    faults_of,
     hit,
     lose,
     record,
@@ -308,7 +310,8 @@ def test_a_closed_store_is_an_outage(store: ReservationStore) -> None:
     store.answer(reserve("k", "one"))
     store.close()
     store.close()
-    for ask in (hit(), reserve("k", "two"), record("k", "one"), release("k", "one")):
+    asks = (hit(), fault(), faults_of(), reserve("k", "two"), record("k", "one"))
+    for ask in (*asks, release("k", "one")):
         with pytest.raises(Outage, match="closed"):
             store.answer(ask)
     with pytest.raises(Outage, match="closed"):

@@ -41,6 +41,7 @@ Exit status: 0 success, 1 refused by a rule, 2 wrong usage; the reason is on sta
 COMMANDS = {
     "account": ("account:app", "Create, list, suspend and activate accounts."),
     "key": ("key:app", "Issue, change, block and revoke API keys."),
+    "certificate": ("certificate:app", "Issue, register, revoke and list client certificates."),
     "sign": ("sign:sign", "Print the hmac header's value for a request body."),
     "explain": ("explain:explain", "Say why a request was decided as it was, by its Ray-ID."),
     "idempotency": ("idempotency:app", "List idempotency records, resolve unknown outcomes."),

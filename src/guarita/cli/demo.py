@@ -43,17 +43,21 @@ def demo(
     port
         Port of the bank on 127.0.0.1 and ::1; 0 picks a free one.
     tls_port
-        Not used yet: port of the bank that asks for client certificates.
+        Port of the site that asks for client certificates (Delfinance); 0 picks a free one.
     admin_port
         Not used yet: port of admin API and portal.
     validation_ttl
-        Not used yet: seconds for which a certificate's verification holds.
+        Seconds for which a client certificate's verification counts; then the answer is
+        "Validation expired", and a new connection verifies afresh.
     """
     settings = current()
     # Before anything is changed: a second demo on a taken port must not revoke the first one's key.
     sockets = listen(port)
+    tls_sockets: list[socket.socket] = []
     try:
+        tls_sockets += listen(tls_port, "--tls-port")
         try:
+            from guarita.cli import demo_delfinance
             from guarita.cli.demo_server import serve
         except ModuleNotFoundError as error:
             raise RefusedError(
@@ -62,25 +66,36 @@ def demo(
         with settings.folder(create=True) as folder:
             base_url = "http://{}:{}".format(*sockets[0].getsockname()[:2])
             issued = issue(folder.keyring)
-            ready = ready_document(base_url, issued, str(folder.path.resolve()))
+            account_id = issued.key.account.account_id
+            tls_key, material = demo_delfinance.prepare(folder, account_id, LABEL, LOOPBACK)
+            tls_url = "https://{}:{}".format(*tls_sockets[0].getsockname()[:2])
+            delfinance = demo_delfinance.document(tls_url, tls_key, material)
+            ready = ready_document(base_url, issued, delfinance, str(folder.path.resolve()))
             text = demo_text.ready(ready)
-            serve(folder, sockets, on_ready=lambda: emit(settings.json, ready, text))
+            serve(
+                folder,
+                sockets,
+                tls_sockets,
+                material,
+                validation_ttl=validation_ttl,
+                on_ready=lambda: emit(settings.json, ready, text),
+            )
     finally:
-        for sock in sockets:
+        for sock in (*sockets, *tls_sockets):
             sock.close()
     return OK
 
 
-def listen(port: int) -> list[socket.socket]:
+def listen(port: int, option: str = "--port") -> list[socket.socket]:
     """Listening sockets on the loopback addresses this machine has, all on one port.
 
     Raises:
         RefusedError: the port is taken, or may not be used by this user.
     """
     for _ in range(_PORTS_TRIED):
-        first = _bound(LOOPBACK[0], port)
+        first = _bound(LOOPBACK[0], port, option)
         try:
-            second = _bound(LOOPBACK[1], first.getsockname()[1])
+            second = _bound(LOOPBACK[1], first.getsockname()[1], option)
         except RefusedError:
             first.close()
             if port:
@@ -89,10 +104,10 @@ def listen(port: int) -> list[socket.socket]:
             return [first]  # no IPv6 on this machine
         else:
             return [first, second]
-    raise RefusedError("no port is free on both 127.0.0.1 and ::1; name one with --port")
+    raise RefusedError(f"no port is free on both 127.0.0.1 and ::1; name one with {option}")
 
 
-def _bound(address: str, port: int) -> socket.socket:
+def _bound(address: str, port: int, option: str) -> socket.socket:
     ipv6 = ":" in address
     sock = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_STREAM)
     try:
@@ -107,11 +122,11 @@ def _bound(address: str, port: int) -> socket.socket:
         where = f"[{address}]:{port}" if ipv6 else f"{address}:{port}"
         if error.errno == errno.EADDRINUSE:
             raise RefusedError(
-                f"{where} is taken by another program; choose another port with --port, or 0"
+                f"{where} is taken by another program; choose another port with {option}, or 0"
             ) from None
         if error.errno == errno.EACCES:
             raise RefusedError(
-                f"this user may not listen on {where}; choose --port 1024 or above"
+                f"this user may not listen on {where}; choose {option} 1024 or above"
             ) from None
         raise
     return sock
@@ -137,7 +152,9 @@ def issue(keyring: Keyring) -> IssuedKey:
     )
 
 
-def ready_document(base_url: str, issued: IssuedKey, data: str) -> dict[str, Any]:
+def ready_document(
+    base_url: str, issued: IssuedKey, delfinance: dict[str, Any], data: str
+) -> dict[str, Any]:
     """What `--json` prints (DESIGN section 5); parts that are not built yet are None."""
     return {
         "minhakonta": {
@@ -146,7 +163,7 @@ def ready_document(base_url: str, issued: IssuedKey, data: str) -> dict[str, Any
             "client_id": issued.key.client_id,
             "client_secret": issued.secret.reveal(),
         },
-        "delfinance": None,
+        "delfinance": delfinance,
         "portal": None,
         "admin": None,
         "data": data,

@@ -1,61 +1,129 @@
-"""The demo's server: the sandbox bank behind the gate on uvicorn, until the last response."""
+"""The demo's servers: each profile's gate with its upstream on uvicorn, until the last response."""
 
+import asyncio
 import gc
 import logging
 import signal
 import socket
-from collections.abc import Callable
-from types import FrameType
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import uvicorn
+import uvloop
+from msgspec import Struct
 
+from guarita.cli.demo_delfinance import Material
 from guarita.data_folder import DataFolder
 from guarita.decision_log import DecisionLog
+from guarita.layers.certificate import ClientCertificate
+from guarita.outage import REFUSE
+from guarita.pki.authority import Authority
+from guarita.pki.revocation import Revocations
+from guarita.pki.verifier import CertificateVerifier
+from guarita.pki.verify import ChainVerifier
+from guarita.profile import Profile
+from guarita.profiles.delfinance import PRODUCTION
 from guarita.profiles.minhakonta import MINHA_KONTA
 from guarita.sandbox import create_app
-from guarita.serving.asgi import Guarita
+from guarita.sandbox.resource import create_resource_app
+from guarita.serving.asgi import ASGIApp, Guarita
 from guarita.serving.backend import Backend
+from guarita.serving.crl import RevocationList
+from guarita.serving.tls import ClientCertificateContext, client_certificate_context
+from guarita.serving.tls_server import TLSServer
 from guarita.serving.uvicorn_http import protocol_for
 
 GRACE_S = 30
 """How long requests in flight may take to finish once the demo is told to stop, in seconds."""
 
 
-class _Server(uvicorn.Server):
-    """Says when it is ready, and ends with exit status 0 on a signal."""
+class Site(Struct, frozen=True):
+    """One listener: its application (gate and all), profile, sockets, and TLS context if any."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_ready = on_ready
+    app: ASGIApp
+    profile: Profile
+    sockets: list[socket.socket]
+    context: ClientCertificateContext | None = None
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        # What lives now lives on: without it, each full collection would walk through all of it.
-        gc.collect()
-        gc.freeze()
-        if not self.should_exit:
-            self._on_ready()
 
-    def stop(self, _signal: int, _frame: FrameType | None) -> None:
-        self.should_exit = True
+class _Server(TLSServer):
+    """Leaves signals to the demo, which has several servers to stop."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 def serve(
-    folder: DataFolder, sockets: list[socket.socket], *, on_ready: Callable[[], None]
+    folder: DataFolder,
+    sockets: list[socket.socket],
+    tls_sockets: list[socket.socket],
+    material: Material,
+    *,
+    validation_ttl: int,
+    on_ready: Callable[[], None],
 ) -> None:
-    """Serve the bank in `folder` behind the gate on listening `sockets` until SIGTERM or SIGINT.
+    """Serve the bank and the resource of `folder` behind their gates, on sockets that listen
+    already, until SIGTERM or SIGINT.
 
-    `on_ready` is called once, when requests are answered.
+    `validation_ttl`: how long a client certificate's verification counts, in seconds. `on_ready` is
+    called once, when requests are answered.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    bank = create_app(folder.path)
-    decision_log = DecisionLog(folder.decisions_path)
-    backend = Backend.embedded(folder)
-    config = uvicorn.Config(
-        Guarita(bank, profile=MINHA_KONTA, backend=backend, decision_log=decision_log),
-        http=protocol_for(MINHA_KONTA, decision_log),
+    with ExitStack() as stack:
+        decision_log = DecisionLog(folder.decisions_path)
+        stack.callback(decision_log.close)
+        authority = Authority.open(folder.ca_path)
+        revocations = Revocations(authority.chain, files=[folder.ca_path / "crl.pem"])
+        revocations.watch()
+        stack.callback(revocations.close)
+        verifier = CertificateVerifier(ChainVerifier(authority.chain[-1:]), revocations)
+        backend = Backend.embedded(folder, certificates=verifier)
+        stack.callback(backend.close)
+        bank = Guarita(create_app(folder.path), MINHA_KONTA, backend, decision_log=decision_log)
+        delfinance = PRODUCTION.with_layers(ClientCertificate(validation_ttl, on_outage=REFUSE))
+        resource = Guarita(create_resource_app(), delfinance, backend, decision_log=decision_log)
+        context = client_certificate_context(material.server_certificate, material.server_key)
+        sites = [
+            Site(bank, MINHA_KONTA, sockets),
+            Site(RevocationList(resource, folder.ca_path), delfinance, tls_sockets, context),
+        ]
+        servers = [_Server(_config(site, decision_log), site.context) for site in sites]
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(servers, sites, on_ready))
+
+
+async def _run(servers: list[_Server], sites: list[Site], on_ready: Callable[[], None]) -> None:
+    def stop() -> None:
+        for server in servers:
+            server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop)
+    running = [
+        asyncio.ensure_future(server.serve(site.sockets))
+        for server, site in zip(servers, sites, strict=True)
+    ]
+    while not all(server.started for server in servers):
+        if any(server.should_exit for server in servers) or any(one.done() for one in running):
+            stop()
+            break
+        await asyncio.sleep(0.01)
+    else:
+        # What lives now lives on: without it, each full collection would walk through all of it.
+        gc.collect()
+        gc.freeze()
+        on_ready()
+    await asyncio.gather(*running)
+
+
+def _config(site: Site, decision_log: DecisionLog) -> uvicorn.Config:
+    return uvicorn.Config(
+        site.app,
+        http=protocol_for(site.profile, decision_log),
         ws="none",
-        lifespan="on",
+        lifespan="on" if site.context is None else "auto",
         log_config=None,
         access_log=False,
         server_header=False,
@@ -63,13 +131,3 @@ def serve(
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_S,
     )
-    server = _Server(config, on_ready)
-    # uvicorn puts handlers of its own in while it serves and afterwards raises the signal again.
-    former = {name: signal.signal(name, server.stop) for name in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        server.run(sockets)
-    finally:
-        for name, handler in former.items():
-            signal.signal(name, handler)
-        backend.close()
-        decision_log.close()

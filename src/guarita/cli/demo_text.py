@@ -56,18 +56,39 @@ $guarita explain "$$RAY"
 
 # 6. The key revoked: within a second the gate refuses it, without a restart
 $guarita key revoke "$$CLIENT_ID"
+
+# Delfinance, on $tls_url: API key, account and client certificate
+API_KEY=$api_key
+ACCOUNT_ID=$account_id
+curl -sS -i -w '\n' $tls_url/v1/resource --cacert $ca \
+  --cert $certificate --key $private_key \
+  -H "x-delbank-api-key: $$API_KEY" -H "x-delfinance-account-id: $$ACCOUNT_ID"
+
+# The same with the PKCS#12 file
+curl -sS -i -w '\n' $tls_url/v1/resource --cacert $ca \
+  --cert-type P12 --cert $pkcs12:$pkcs12_password \
+  -H "x-delbank-api-key: $$API_KEY" -H "x-delfinance-account-id: $$ACCOUNT_ID"
+
+# Without a certificate: 403
+curl -sS -i -w '\n' $tls_url/v1/resource --cacert $ca \
+  -H "x-delbank-api-key: $$API_KEY" -H "x-delfinance-account-id: $$ACCOUNT_ID"
 """
 )
 
 
 def ready(document: dict[str, Any]) -> str:
     """The text for a demo described by the ready document, its secret included."""
-    bank = document["minhakonta"]
+    bank, tls = document["minhakonta"], document["delfinance"]
     return _TEXT.substitute(
         base_url=bank["base_url"],
         client_id=bank["client_id"],
         client_secret=bank["client_secret"],
         data=document["data"],
+        tls_url=tls["base_url"],
+        api_key=tls["api_key"],
+        account_id=tls["account_id"],
+        pkcs12_password=tls["pkcs12_password"],
+        **{name: shlex.quote(tls[name]) for name in ("ca", "certificate", "private_key", "pkcs12")},
         guarita=f"{_program()} --data {shlex.quote(document['data'])}",
     )
 

@@ -10,7 +10,8 @@ from guarita.cli import key_addresses, key_text
 from guarita.cli.output import OK, MisuseError, RefusedError, emit, fields, iso, note, table, unix
 from guarita.cli.settings import current, nearest
 from guarita.keyring.keyring import IssuedKey, Keyring
-from guarita.records import ApiKey
+from guarita.keyring.kinds import kind_of
+from guarita.records import ApiKey, CertificateMode
 
 app = App(name="key", help="Issue, change, block and revoke API keys.")
 app.command(key_addresses.allow_ip)
@@ -18,9 +19,8 @@ app.command(key_addresses.disallow_ip)
 app.command(key_addresses.test_ip)
 
 PROFILES = ["minhakonta", "delfinance"]
-NOT_BUILT = {"delfinance"}
 COLUMNS = (
-    "client_id",
+    "id",
     "status",
     "account_id",
     "profile",
@@ -30,7 +30,9 @@ COLUMNS = (
     "label",
 )
 
-ClientId = Annotated[str, Parameter(help="As `guarita key list` shows it.")]
+ClientId = Annotated[
+    str, Parameter(help="The client_id or key_id, as `guarita key list` shows it.")
+]
 
 
 @app.command
@@ -43,6 +45,7 @@ def create(
     allow_ip: list[str] | None = None,
     expires_at: str | None = None,
     without_hmac_secret: bool = False,
+    certificate_mode: str | None = None,
     label: str = "",
 ) -> int:
     """Issue an API key. Its secret is shown this once and stored only as a hash.
@@ -52,11 +55,12 @@ def create(
     account
         The account_id it belongs to.
     profile
-        Whose rules it follows: minhakonta (delfinance is not built yet).
+        Whose rules it follows: minhakonta or delfinance.
     permission
-        A permission such as transfer:write; repeat the option, or give several with commas.
+        A permission such as transfer:write; repeat the option, or give several with commas
+        (minhakonta only).
     all_permissions
-        Every permission the profile knows.
+        Every permission the profile knows (minhakonta only).
     allow_ip
         An address (203.0.113.45, 2001:db8::1) or network (203.0.113.0/24) requests may come from;
         repeat the option for more. Without one, every request is refused.
@@ -64,11 +68,17 @@ def create(
         When it ends, in ISO 8601, e.g. 2027-01-31T12:00:00Z; UTC unless it says otherwise. Default:
         never.
     without_hmac_secret
-        No body signature is configured for it: its POST requests are refused.
+        No body signature is configured for it: its POST requests are refused (minhakonta only).
+    certificate_mode
+        What is demanded of the client certificate (delfinance only): strict (default: one that is
+        registered for the key), valid (any valid one) or unsafe-off (none).
     label
         A note for people.
     """
-    _check_profile(profile)
+    if profile not in PROFILES:
+        raise MisuseError(f"there is no profile {profile!r}{nearest(profile, PROFILES)}")
+    if without_hmac_secret and kind_of(profile).found_by_secret:
+        raise MisuseError(f"--without-hmac-secret: no key of the profile {profile} has one")
     permissions = _listed(permission)
     ends = None if expires_at is None else _future(expires_at)
     with current().folder() as folder:
@@ -79,6 +89,7 @@ def create(
             allowlist=allow_ip or (),
             expires_at=ends,
             signs=not without_hmac_secret,
+            certificate_mode=certificate_mode,
             label=label,
         )
     return _show_issued(issued)
@@ -155,7 +166,7 @@ def revoke(client_id: ClientId, /) -> int:
 
 
 @app.command
-def block(client_id: ClientId, /, *, reason: str) -> int:
+def block(client_id: ClientId, /, *, reason: str = "blocked by an operator") -> int:
     """Refuse the key until `guarita key unblock`, and note why.
 
     Parameters
@@ -198,18 +209,28 @@ def deny(client_id: ClientId, /, *permissions: Annotated[str, Parameter(required
     return _change(lambda keyring: keyring.deny(client_id, *names))
 
 
+@app.command(name="certificate-mode")
+def certificate_mode(client_id: ClientId, mode: str, /) -> int:
+    """Change what a key demands of client certificates.
+
+    Parameters
+    ----------
+    mode
+        strict (one that is registered for the key), valid (any valid one) or unsafe-off (none).
+    """
+    settings = current()
+    with settings.folder() as folder:
+        key = folder.keyring.set_certificate_mode(client_id, mode)
+    _warn_of_mode(key)
+    emit(settings.json, key_text.document(key), key_text.text(key))
+    return OK
+
+
 def known_permissions() -> list[str]:
     """Every permission of the profile minhakonta (seed L458-471)."""
     from guarita.profiles.minhakonta import TABLE
 
     return sorted(TABLE.permissions)
-
-
-def _check_profile(name: str) -> None:
-    if name not in PROFILES:
-        raise MisuseError(f"there is no profile {name!r}{nearest(name, PROFILES)}")
-    if name in NOT_BUILT:
-        raise RefusedError(f"the profile {name} is not built yet; the one to use is minhakonta")
 
 
 def _future(text: str) -> float:
@@ -239,14 +260,27 @@ def _show_issued(issued: IssuedKey) -> int:
     """The one place that prints a secret."""
     key, secret = issued.key, issued.secret.reveal()
     as_json = current().json
-    document: dict[str, Any] = {"client_id": key.client_id, "client_secret": secret}
+    id_name = key_text.name_of_id(key)
+    secret_name = "api_key" if kind_of(key.profile).found_by_secret else "client_secret"
+    document: dict[str, Any] = {id_name: key.client_id, secret_name: secret}
     document |= key_text.document(key)
     text = [
-        fields([("client_id", key.client_id), ("client_secret", secret)]),
+        fields([(id_name, key.client_id), (secret_name, secret)]),
         "Keep the secret now: only its hash is stored, it will not be shown again.",
         key_text.text(key),
     ]
     emit(as_json, document, "\n\n".join(text))
     if not key.allowlist and not as_json:
         note(f"no address is allowed yet; next: guarita key allow-ip {key.client_id} ADDRESS")
+    if key_text.lacks_certificate(key) and not as_json:
+        note(
+            "no client certificate is registered yet; next: "
+            f"guarita certificate issue --key {key.client_id} --out DIR"
+        )
+    _warn_of_mode(key)
     return OK
+
+
+def _warn_of_mode(key: ApiKey) -> None:
+    if key.certificate_mode is CertificateMode.UNSAFE_OFF:
+        note(f"unsafe: {key.client_id} is accepted without a client certificate")

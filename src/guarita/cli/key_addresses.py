@@ -10,7 +10,9 @@ from guarita.cli.output import OK, REFUSED, emit, note
 from guarita.cli.settings import current
 
 EVERYBODY = frozenset({"0.0.0.0/0", "::/0"})
-ClientId = Annotated[str, Parameter(help="As `guarita key list` shows it.")]
+ClientId = Annotated[
+    str, Parameter(help="The client_id or key_id, as `guarita key list` shows it.")
+]
 
 
 def allow_ip(
@@ -80,7 +82,7 @@ def test_ip(client_id: ClientId, address: str, /) -> int:
         why = key_text.why_not(key, address)
     near = key_text.nearest_entries(key, test.address) if test.address and not test.allowed else []
     document = {
-        "client_id": client_id,
+        key_text.name_of_id(key): client_id,
         "address": test.address,
         "allowed": test.allowed,
         "entry": test.entry,

@@ -1,30 +1,52 @@
 """How an API key and its allowlist are shown, as JSON and as text. No secret passes here."""
 
+import time
 from typing import Any
 
 from guarita.addresses import canonical_address, covers
+from guarita.cli import certificate_text
 from guarita.cli.output import fields, iso
-from guarita.records import ApiKey
+from guarita.keyring.kinds import kind_of
+from guarita.records import ApiKey, CertificateMode
 
 _NEAREST = 3
 
 
+MODES = {
+    CertificateMode.STRICT: "strict: a registered one",
+    CertificateMode.VALID: "valid: any valid one",
+    CertificateMode.UNSAFE_OFF: "unsafe_off: none is demanded",
+}
+
+
+def name_of_id(key: ApiKey) -> str:
+    """What the key's public id is called: "client_id", or "key_id" where its secret is all a caller
+    sends."""
+    return "key_id" if kind_of(key.profile).found_by_secret else "client_id"
+
+
 def document(key: ApiKey) -> dict[str, Any]:
     """An API key as JSON members; times are ISO 8601 in UTC, null = never."""
-    return {
-        "client_id": key.client_id,
+    common = {
+        name_of_id(key): key.client_id,
         "account_id": key.account.account_id,
         "account_status": key.account.status.value,
         "profile": key.profile,
         "status": key.status.value,
         "blocked_reason": key.blocked_reason,
         "label": key.label,
-        "permissions": sorted(key.permissions),
         "allowlist": list(key.allowlist.entries),
-        "hmac_secret": key.signs,
         "expires_at": iso(key.expires_at),
         "created_at": iso(key.created_at),
         "secrets": [{"valid_until": iso(secret.valid_until)} for secret in key.secrets],
+    }
+    if not kind_of(key.profile).found_by_secret:
+        return common | {"permissions": sorted(key.permissions), "hmac_secret": key.signs}
+    now = time.time()
+    return common | {
+        "api_key_begins": key.shown,
+        "certificate_mode": key.certificate_mode.value,
+        "certificates": [certificate_text.document(pin, now) for pin in key.certificates],
     }
 
 
@@ -37,19 +59,42 @@ def text(key: ApiKey) -> str:
     secrets = [_until(iso(secret.valid_until)) for secret in key.secrets]
     return fields(
         [
-            ("client_id", key.client_id),
+            (name_of_id(key), key.client_id),
             ("account", f"{account.account_id} ({account.name}{suspended})"),
             ("profile", key.profile),
             ("status", status),
             ("label", key.label),
-            ("permissions", sorted(key.permissions) or "none: every operation is refused"),
             ("allowlist", allowlist or "empty: every request is refused"),
-            ("signs", "yes" if key.signs else "no: its POST requests are refused"),
+            *_of_its_kind(key),
             ("expires", iso(key.expires_at) or "never"),
             ("created", iso(key.created_at)),
             ("secrets", secrets if len(secrets) > 1 else f"1, {secrets[0]}"),
         ]
     )
+
+
+def _of_its_kind(key: ApiKey) -> list[tuple[str, object]]:
+    """The lines that only keys of its kind have."""
+    if not kind_of(key.profile).found_by_secret:
+        return [
+            ("permissions", sorted(key.permissions) or "none: every operation is refused"),
+            ("signs", "yes" if key.signs else "no: its POST requests are refused"),
+        ]
+    now = time.time()
+    none = "none" + (
+        ": every request is refused" if key.certificate_mode is CertificateMode.STRICT else ""
+    )
+    return [
+        ("api_key", f"{key.shown}…"),
+        ("certificate", MODES[key.certificate_mode]),
+        ("registered", [certificate_text.line(pin, now) for pin in key.certificates] or none),
+    ]
+
+
+def lacks_certificate(key: ApiKey) -> bool:
+    """Whether every request is refused for want of a registered certificate."""
+    strict = key.certificate_mode is CertificateMode.STRICT
+    return kind_of(key.profile).found_by_secret and strict and not key.certificates
 
 
 def _until(at: str | None) -> str:

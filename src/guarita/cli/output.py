@@ -16,7 +16,7 @@ from typing import Any
 OK, REFUSED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses. 130 is the shell's own for SIGINT."""
 
-_SECRET = re.compile(r"sk_[0-9A-Za-z_-]{4,}")
+_SECRET = re.compile(r"(sk_|(?<![0-9A-Za-z])dk_)[0-9A-Za-z_-]{4,}")
 
 
 class RefusedError(Exception):
@@ -71,8 +71,9 @@ def say(text: str) -> None:
 
 
 def note(message: str) -> None:
-    """Print a message to standard error. What looks like a client secret is left out."""
-    lines = _SECRET.sub("sk_…", message).split("\n")
+    """Print a message to standard error. What looks like a client secret or an API key is left
+    out."""
+    lines = _SECRET.sub(r"\1…", message).split("\n")
     print("guarita:", "\n".join(map(harmless, lines)), file=sys.stderr, flush=True)
 
 

@@ -163,11 +163,13 @@ def encoded(
 
 
 def without_secrets(entry: bytes) -> bytes:
-    """An encoded entry in which nothing looks like a client_secret: a caller may have put one
-    anywhere, such as into the path or the Idempotency-Key. Every entry goes through this before it
-    is kept; it is off the request path because it costs 0.4 µs.
+    """An encoded entry in which nothing looks like a client_secret or an API key: a caller may have
+    put one anywhere, such as into the path or another header. Every entry goes through this before
+    it is kept; it is off the request path because it costs 0.4 µs.
     """
-    return _careful(tuple(_decode(entry))) if b"sk_" in entry else entry
+    if b"sk_" in entry or b"dk_" in entry:
+        return _careful(tuple(_decode(entry)))
+    return entry
 
 
 def _encoded_layers(route_class: RouteClass) -> tuple[RouteClass, Raw]:
@@ -185,8 +187,8 @@ def _replaying(route_class: RouteClass, verdicts: Sequence[Verdict]) -> str | No
     return None
 
 
-_SECRET = re.compile(r"(?<![A-Za-z0-9])sk_[A-Za-z0-9_+/=-]+|sk_[A-Za-z0-9_+/=-]{16,}")
-"""What looks like a client_secret (prefix "sk_", seed L59)."""
+_SECRET = re.compile(r"(?<![A-Za-z0-9])([sd]k_)[A-Za-z0-9_+/=-]+|([sd]k_)[A-Za-z0-9_+/=-]{16,}")
+"""What looks like a client_secret (prefix "sk_", Minha Konta seed L59) or an API key ("dk_")."""
 
 
 def _careful(fields: tuple[Any, ...]) -> bytes:
@@ -206,7 +208,7 @@ def _plain(value: Any, depth: int = 3) -> Any:
         return value if -(2**63) <= value < 2**64 else "<large number>"
     if isinstance(value, str):
         text = value.encode("utf-8", "backslashreplace").decode()
-        return _SECRET.sub("sk_[redacted]", text)[:LONGEST_PATH]
+        return _SECRET.sub(r"\1\2[redacted]", text)[:LONGEST_PATH]
     if isinstance(value, list | tuple | set | frozenset) and depth:
         return [_plain(item, depth - 1) for item in list(value)[:LONGEST_LIST]]
     return _unencodable(value)

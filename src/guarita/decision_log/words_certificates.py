@@ -53,7 +53,7 @@ REASONS: Final[Mapping[str, tuple[Mapping[int, str], str]]] = {
         "Operator: the counters' store cannot be reached; see the server's log.",
     ),
     "certificate.lapsed": (
-        {3: "certificate {0} was verified {1} s ago; {2}"},
+        {3: "certificate {0} was verified {1} s ago; {2} is over"},
         "Retry on a new connection: the certificate is then verified afresh. Operator: if it comes "
         "at once again, the revocation list is out of date.",
     ),
@@ -64,7 +64,7 @@ REASONS: Final[Mapping[str, tuple[Mapping[int, str], str]]] = {
     ),
     "certificate.outage": ({1: "{0}"}, "Operator: certificates cannot be verified; see the log."),
     "certificate.malformed": (
-        _VALID,
+        {3: "no X.509 certificate; the SHA-256 of what was presented is {0}"},
         "What was presented is no X.509 certificate. Behind an edge: check the form of the "
         "certificate header.",
     ),

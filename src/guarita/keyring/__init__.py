@@ -1,5 +1,6 @@
 """Accounts and API keys, and the use cases that change them. Public names only; see each module."""
 
+from guarita.keyring.blocker import KeyBlocker
 from guarita.keyring.errors import BadValue, KeyringError, NotFound, Refused
 from guarita.keyring.keyring import AddressTest, IssuedKey, Keyring
 from guarita.keyring.repository import Repository
@@ -10,6 +11,7 @@ __all__ = [
     "AddressTest",
     "BadValue",
     "IssuedKey",
+    "KeyBlocker",
     "Keyring",
     "KeyringError",
     "NotFound",

@@ -8,7 +8,8 @@ from difflib import get_close_matches
 from typing import TypeVar
 
 from guarita.addresses import BadEntry, parse_entry
-from guarita.keyring.errors import BadValue, shown
+from guarita.keyring.errors import BadValue, looks_secret, shown
+from guarita.records import CertificateMode, CertificatePin
 
 T = TypeVar("T")
 
@@ -17,15 +18,21 @@ SIGNATURE_FORMS = frozenset({"raw", "canonical"})
 _PERMISSION = re.compile(r"[a-z][a-z0-9_]*:[a-z][a-z0-9_]*")
 _PROFILE = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _LONGEST_TEXT = 200
+_LONGEST_SUBJECT = 2_000
 _YEAR_10000 = 253_402_300_800.0
+_SERIAL = re.compile(r"-?(?:[0-9A-F]{2}){1,64}")
+_SHA256 = re.compile(r"(?:[0-9A-F]{2}:){31}[0-9A-F]{2}")
+_SPELLED = re.compile(r"[:\s]")
 
 
 def text(value: object, what: str, *, may_be_empty: bool = False) -> str:
     """A line of text for people: a name, a label, the reason of a block."""
     if not isinstance(value, str):
         raise BadValue(f"{what} must be text, not {type(value).__name__}")
-    if "sk_" in value:
-        raise BadValue(f"{what} looks like it contains a client_secret, which is kept nowhere")
+    if looks_secret(value):
+        raise BadValue(
+            f"{what} looks like it contains a client_secret or an API key, which is kept nowhere"
+        )
     if not value.isprintable():
         raise BadValue(f"{what} must be one line of printable characters")
     if not value.strip() and not may_be_empty:
@@ -101,6 +108,67 @@ def expiry(at: object, now: float) -> float | None:
             "to end a key at once, deactivate or revoke it"
         )
     return float(at)
+
+
+def overlap_end(at: object, now: float) -> float | None:
+    """When a former certificate ends, in Unix seconds, later than `now`; None = at once."""
+    if at is None:
+        return None
+    if isinstance(at, bool) or not isinstance(at, int | float) or not now < at < _YEAR_10000:
+        raise BadValue(
+            f"overlap_until must be a time in the future in Unix seconds (it is {now:.0f} now), "
+            f"or None to end the former certificate at once, not {shown(at)}"
+        )
+    return float(at)
+
+
+def certificate_mode(mode: object) -> CertificateMode:
+    """What a key demands of a client certificate; "unsafe-off" is accepted for "unsafe_off"."""
+    if isinstance(mode, str):
+        try:
+            return CertificateMode(mode.replace("-", "_"))
+        except ValueError:
+            pass
+    modes = [str(one) for one in CertificateMode]
+    near = get_close_matches(str(mode).strip().lower(), modes, n=1)
+    raise BadValue(
+        f"{shown(mode)} is no certificate mode; there are {', '.join(modes)}",
+        near[0] if near else None,
+    )
+
+
+def pin(given: CertificatePin, now: float) -> CertificatePin:
+    """A certificate to register, spelled as openssl prints it, that has not ended at `now`."""
+    serial, sha256 = _SPELLED.sub("", given.serial).upper(), _SPELLED.sub("", given.sha256).upper()
+    if not _SERIAL.fullmatch(given.serial):
+        even = serial.zfill(len(serial) + len(serial) % 2)
+        near = even if _SERIAL.fullmatch(even) else None
+        raise BadValue(
+            f"a certificate's serial is pairs of upper-case hexadecimal digits, as `openssl x509 "
+            f"-serial` prints it, not {shown(given.serial)}",
+            near,
+        )
+    if not _SHA256.fullmatch(given.sha256):
+        near = ":".join(re.findall("..", sha256))
+        raise BadValue(
+            "a certificate's SHA-256 is 32 pairs of upper-case hexadecimal digits with colons, as "
+            f"`openssl x509 -fingerprint -sha256` prints it, not {shown(given.sha256)}",
+            near if _SHA256.fullmatch(near) else None,
+        )
+    if len(given.subject) > _LONGEST_SUBJECT:
+        raise BadValue(f"a certificate's subject has at most {_LONGEST_SUBJECT} characters")
+    if given.not_after and not now < given.not_after:
+        raise BadValue(
+            f"certificate {given.serial} has expired already (it ended at {given.not_after:.0f}, "
+            f"it is {now:.0f} now)"
+        )
+    if given.not_after and given.not_before >= given.not_after:
+        raise BadValue(f"certificate {given.serial} ends before it begins")
+    if given.revoked_at is not None:
+        raise BadValue(f"certificate {given.serial} is revoked")
+    if given.valid_until is not None and not now < given.valid_until:
+        raise BadValue(f"the registration of certificate {given.serial} would have ended already")
+    return given
 
 
 def overlap(seconds: object) -> int:

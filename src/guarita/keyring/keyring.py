@@ -12,10 +12,12 @@ from msgspec.structs import replace
 from guarita.addresses import AddressSet, canonical_address
 from guarita.crypto import secret_hash
 from guarita.keyring import changes, checks
+from guarita.keyring.certificates import CertificateUseCases
 from guarita.keyring.errors import BadValue, no_account, no_key
+from guarita.keyring.kinds import kind_of, refuse_certificates, refuse_permissions
 from guarita.keyring.repository import Repository
 from guarita.keyring.secret import Secret
-from guarita.records import Account, AccountStatus, ApiKey, SecretHash
+from guarita.records import Account, AccountStatus, ApiKey, CertificateMode, SecretHash
 
 _DAY_S = 86_400
 
@@ -45,7 +47,7 @@ class AddressTest:
     list_empty: bool
 
 
-class Keyring:
+class Keyring(CertificateUseCases):
     """Accounts and keys of one installation. Thread-safe; several processes may share a store.
 
     Every change returns the new record. All methods raise `NotFound`, `Refused` or `BadValue`
@@ -62,9 +64,8 @@ class Keyring:
     ) -> None:
         """`pepper` keys the hashes of secrets, `clock` gives Unix seconds, `permissions` are the
         names that may be granted (None: any "noun:verb")."""
-        self._repository = repository
+        super().__init__(repository, clock)
         self._pepper = pepper
-        self._clock = clock
         self._permissions = permissions
 
     # Accounts
@@ -107,17 +108,32 @@ class Keyring:
         expires_at: float | None = None,
         signs: bool = True,
         signature_forms: Iterable[str] | None = None,
+        certificate_mode: str | None = None,
         label: str = "",
     ) -> IssuedKey:
         """A new, active key. Without `allowlist` it is refused until an address is allowed
-        (seed L75); entries are canonical addresses or networks, `expires_at` is Unix seconds."""
+        (seed L75); entries are canonical addresses or networks, `expires_at` is Unix seconds.
+
+        Which of the others a key can have at all depends on its profile (`guarita.keyring.kinds`):
+        BadValue where one is given that it cannot. `certificate_mode` None means "strict".
+        """
         now = self._clock()
-        secret = Secret.generate()
+        kind = kind_of(checks.profile(profile))
+        permissions = checks.several(permissions, "permissions")
+        if permissions:
+            refuse_permissions(profile)
+        if kind.found_by_secret:
+            signs = False
+            if signature_forms is not None:
+                raise BadValue(f"keys of the profile {profile} sign nothing: no signature_forms")
+        if certificate_mode is not None:
+            refuse_certificates(profile)
+        secret = Secret.generate(kind)
         key = ApiKey(
-            client_id="cli_" + secrets.token_hex(8),
+            client_id=kind.id_prefix + secrets.token_hex(8),
             account=self.account(account_id),
             secrets=(SecretHash(self._hash(secret)),),
-            profile=checks.profile(profile),
+            profile=profile,
             expires_at=checks.expiry(expires_at, now),
             permissions=checks.permissions(permissions, self._permissions),
             allowlist=AddressSet(checks.addresses(allowlist)),
@@ -125,6 +141,8 @@ class Keyring:
             signature_forms=checks.signature_forms(signature_forms),
             label=checks.text(label, "a key's label", may_be_empty=True),
             created_at=float(int(now)),
+            certificate_mode=checks.certificate_mode(certificate_mode or CertificateMode.STRICT),
+            shown=secret.reveal()[: kind.shown],
         )
         return IssuedKey(self._repository.insert_key(key), secret)
 
@@ -166,11 +184,13 @@ class Keyring:
         secrets end at once. A key that is inactive, blocked or expired stays so.
         """
         overlap_s = checks.overlap(overlap_s)
-        secret = Secret.generate()
-        digest = self._hash(secret)
+        kind = kind_of(self.key(client_id).profile)
+        secret = Secret.generate(kind)
+        digest, shown = self._hash(secret), secret.reveal()[: kind.shown]
         now = self._clock()
         key = self._repository.update_key(
-            client_id, lambda k: changes.rotated(k, digest, now, overlap_s)
+            client_id,
+            lambda k: replace(changes.rotated(k, digest, now, overlap_s), shown=shown),
         )
         return IssuedKey(key, secret)
 
@@ -183,15 +203,19 @@ class Keyring:
 
     def grant(self, client_id: str, *permissions: str) -> ApiKey:
         names = checks.permissions(_some(permissions, "permission"), self._permissions)
-        return self._repository.update_key(
-            client_id, lambda k: changes.changed(k, permissions=k.permissions | names)
-        )
+
+        def granted(key: ApiKey) -> ApiKey:
+            refuse_permissions(key.profile)
+            return changes.changed(key, permissions=key.permissions | names)
+
+        return self._repository.update_key(client_id, granted)
 
     def deny(self, client_id: str, *permissions: str) -> ApiKey:
         """Takes permissions away. A known one that the key does not hold is no error."""
         _some(permissions, "permission")
 
         def denied(key: ApiKey) -> ApiKey:
+            refuse_permissions(key.profile)
             # A name the key holds can go even if no profile knows it any more.
             names = checks.permissions(permissions, (self._permissions or set()) | key.permissions)
             return changes.changed(key, permissions=key.permissions - names)

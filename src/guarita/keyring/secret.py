@@ -1,16 +1,14 @@
-"""The client_secret in the one moment it exists outside of a request: between its making and the
-owner's screen."""
+"""A secret in the one moment it exists outside of a request: between its making and the owner's
+screen."""
 
 import secrets
 from typing import NoReturn, Self
 
-_PREFIX = "sk_"
-_RANDOM_BYTES = 33
+from guarita.keyring.kinds import PAIR, Kind
 
 
 class Secret:
-    """A client_secret: "sk_" and 66 hexadecimal digits, 264 random bits (seed L59; the sample in
-    the seed has the same length).
+    """A client_secret or an API key: a prefix and hexadecimal digits (see `kinds`).
 
     It is stored nowhere and printed by nothing: `repr`, `str`, `format`, `%`, `pickle` and every
     serialiser get "Secret(***)" or an error. Only `reveal` gives the text.
@@ -22,9 +20,9 @@ class Secret:
         self.__text = text
 
     @classmethod
-    def generate(cls) -> Self:
+    def generate(cls, kind: Kind = PAIR) -> Self:
         """A new secret from the operating system's random source."""
-        return cls(_PREFIX + secrets.token_hex(_RANDOM_BYTES))
+        return cls(kind.secret_prefix + secrets.token_hex(kind.secret_bytes))
 
     def reveal(self) -> str:
         """The secret itself, to be shown to its owner once."""

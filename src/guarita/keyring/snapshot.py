@@ -9,9 +9,19 @@ import math
 from struct import Struct
 
 import msgspec
+from msgspec.structs import astuple
 
 from guarita.addresses import AddressSet
-from guarita.records import Account, AccountStatus, ApiKey, KeyStatus, SecretHash
+from guarita.keyring.kinds import kind_of
+from guarita.records import (
+    Account,
+    AccountStatus,
+    ApiKey,
+    CertificateMode,
+    CertificatePin,
+    KeyStatus,
+    SecretHash,
+)
 
 # A tag saying which layout it is, then each secret's digest and, except in `_LASTING`, its end.
 _LASTING = Struct("<x32s")
@@ -21,6 +31,7 @@ _LAYOUTS = (_LASTING, _ENDING, _TWO)
 _NO_END = math.inf
 _ACCOUNT_STATES = tuple(AccountStatus)
 _KEY_STATES = tuple(KeyStatus)
+_CERTIFICATE_MODES = tuple(CertificateMode)
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -64,22 +75,48 @@ def secrets_of(packed: bytes) -> tuple[SecretHash, ...]:
 NOBODY = packed_secrets((SecretHash(bytes(32)),))
 """Stands in for the key of an unknown id, so that the same work is done for it."""
 
+NO_ONE = (b"", NOBODY)
+"""The same, where the client_id is not known beforehand."""
+
 
 class Snapshot:
-    """The keys of one moment. `by_id` maps a client_id to its packed key, and is replaced entry by
-    entry: whoever reads it meanwhile sees a key as it was or as it is, never half of it."""
+    """The keys of one moment, replaced entry by entry: whoever reads meanwhile sees a key as it was
+    or as it is, never half of it. A key is in one of the first two mappings only.
+
+    Attributes:
+        by_id: client_id → packed key, of keys that are called by their client_id.
+        by_digest: secret's digest → client_id and packed key, of keys found by their secret.
+    """
 
     def __init__(self) -> None:
         self.by_id: dict[bytes, bytes] = {}
+        self.by_digest: dict[bytes, tuple[bytes, bytes]] = {}
+        self._singles: dict[bytes, bytes] = {}
         self._shared: list[_Shared] = []
         self._number_of: dict[_Shared, int] = {}
 
     def put(self, key: ApiKey) -> bytes | None:
         """Adds or replaces `key`; returns what was there, packed."""
         client_id = key.client_id.encode()
-        before = self.by_id.get(client_id)
-        self.by_id[client_id] = self._pack(key)
+        before, packed = self.packed(client_id), self._pack(key)
+        if kind_of(key.profile).found_by_secret:
+            self._singles[client_id] = packed
+            for secret in key.secrets:
+                self.by_digest[secret.digest] = client_id, packed
+            kept = {secret.digest for secret in key.secrets}
+            for former in secrets_of(before) if before is not None else ():
+                if former.digest not in kept:
+                    self.by_digest.pop(former.digest, None)
+        else:
+            self.by_id[client_id] = packed
         return before
+
+    def packed(self, client_id: bytes) -> bytes | None:
+        """The packed key with this id, whichever kind it is."""
+        return self.by_id.get(client_id) or self._singles.get(client_id)
+
+    def __len__(self) -> int:
+        return len(self.by_id) + len(self._singles)
 
     def _pack(self, key: ApiKey) -> bytes:
         shared = (key.profile, key.permissions, key.signs, key.signature_forms)
@@ -99,6 +136,7 @@ class Snapshot:
             key.label,
             # Half the size, where it is a whole number of seconds.
             int(key.created_at) if key.created_at.is_integer() else key.created_at,
+            _packed_certificates(key),
         )
         return packed_secrets(key.secrets) + _encode(rest)
 
@@ -106,7 +144,8 @@ class Snapshot:
         """The key that was packed."""
         packed_rest = packed[_LAYOUTS[packed[0]].size :]
         account_id, name, account_state, number, state, *rest = _decode(packed_rest)
-        blocked_reason, expires_at, entries, label, created_at = rest
+        blocked_reason, expires_at, entries, label, created_at, certificates = rest
+        mode, pins, shown = certificates or (0, (), "")
         profile, permissions, signs, signature_forms = self._shared[number]
         return ApiKey(
             client_id=client_id.decode(),
@@ -123,4 +162,15 @@ class Snapshot:
             signature_forms=signature_forms,
             label=label,
             created_at=float(created_at),
+            certificate_mode=_CERTIFICATE_MODES[mode],
+            certificates=tuple(CertificatePin(*pin) for pin in pins),
+            shown=shown,
         )
+
+
+def _packed_certificates(key: ApiKey) -> tuple[object, ...] | None:
+    """What only keys with certificates have; None, one byte, for all others."""
+    mode = _CERTIFICATE_MODES.index(key.certificate_mode)
+    if not (mode or key.certificates or key.shown):
+        return None
+    return mode, [astuple(pin) for pin in key.certificates], key.shown

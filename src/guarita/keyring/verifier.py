@@ -1,4 +1,4 @@
-"""Answers `VerifyCredential` from memory, and keeps that memory up to date.
+"""Answers `VerifyCredential` and `FindKey` from memory, and keeps that memory up to date.
 
 No request waits for a database: a thread looks for changes (a few microseconds where there are
 none) and replaces the keys that changed. While the store is out of reach the last known keys stay
@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable
 from threading import Event, Lock, Thread
 
-from guarita.asks import Outage, VerifyCredential
-from guarita.crypto import find_secret, mac_state
+from guarita.asks import FindKey, Outage, VerifyCredential
+from guarita.crypto import find_digest, find_secret, mac_state, secret_hash
 from guarita.keyring.repository import Repository
-from guarita.keyring.snapshot import NOBODY, Snapshot, secrets_of
+from guarita.keyring.snapshot import NO_ONE, NOBODY, Snapshot, secrets_of
 from guarita.records import Verified
 
 _UNKNOWN_ID = Verified(None, None, client_id_known=False)
@@ -69,12 +69,16 @@ class Verifier:
         self._stop = Event()
         self._load()
 
-    def answer(self, ask: VerifyCredential) -> Verified:
+    def answer(self, ask: VerifyCredential | FindKey) -> Verified:
         """The key and its HMAC state, or a `Verified` without a key.
 
         Raises:
             Outage: changes have not been readable for `max_stale_s` seconds.
         """
+        return self.find(ask) if isinstance(ask, FindKey) else self.verify(ask)
+
+    def verify(self, ask: VerifyCredential) -> Verified:
+        """`answer` for a client_id and its secret; keys that are one secret are unknown here."""
         if self._monotonic() >= self._stale_at:
             raise Outage("the keyring could not be refreshed for too long")
         snapshot = self._snapshot
@@ -85,19 +89,33 @@ class Verifier:
         hot = self._hot.get(found.digest)
         if hot is not None and hot[0] is packed:
             return hot[1]
-        return self._warm(ask, snapshot, packed, found.digest)
-
-    def _warm(
-        self, ask: VerifyCredential, snapshot: Snapshot, packed: bytes, digest: bytes
-    ) -> Verified:
-        """Decodes a key whose secret has been verified, and keeps it while it does not change."""
         if packed is NOBODY:
             return _UNKNOWN_ID
         key = snapshot.unpack(ask.client_id, packed)
         verified = Verified(key, mac_state(ask.secret), client_id_known=True)
+        return self._keep(ask.client_id, packed, found.digest, verified)
+
+    def find(self, ask: FindKey) -> Verified:
+        """`answer` for a key that is one secret. `mac` is None: nothing is signed with it."""
+        if self._monotonic() >= self._stale_at:
+            raise Outage("the keyring could not be refreshed for too long")
+        snapshot = self._snapshot
+        digest = secret_hash(self._pepper, ask.api_key)
+        client_id, packed = snapshot.by_digest.get(digest, NO_ONE)
+        found = find_digest(digest, secrets_of(packed), self._clock())
+        if found is None or packed is NOBODY:
+            return _UNKNOWN_ID
+        hot = self._hot.get(found.digest)
+        if hot is not None and hot[0] is packed:
+            return hot[1]
+        verified = Verified(snapshot.unpack(client_id, packed), None, client_id_known=True)
+        return self._keep(client_id, packed, found.digest, verified)
+
+    def _keep(self, client_id: bytes, packed: bytes, digest: bytes, verified: Verified) -> Verified:
+        """Keeps the decoded key of a verified secret while it does not change."""
         with self._changing:
             # Not what has been replaced meanwhile: it would stay here unused.
-            if self._snapshot.by_id.get(ask.client_id) is packed:
+            if self._snapshot.packed(client_id) is packed:
                 while len(self._hot) >= self._hot_keys:
                     del self._hot[next(iter(self._hot))]
                 self._hot[digest] = packed, verified
@@ -105,7 +123,7 @@ class Verifier:
 
     def __len__(self) -> int:
         """How many keys are known."""
-        return len(self._snapshot.by_id)
+        return len(self._snapshot)
 
     # Keeping up to date
 

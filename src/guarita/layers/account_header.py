@@ -33,8 +33,10 @@ class AccountHeader(Struct, frozen=True):
     def check(self, facts: Facts, known: Known) -> Verdict:
         account = known[Credential].key.account
         value = facts.headers.get(self.header)
-        if not value or self.header in facts.headers.repeated:
-            return Refuse(MISSING, saw="sent more than once" if value else "not sent")
+        if self.header in facts.headers.repeated:
+            return Refuse(MISSING, saw="sent more than once")
+        if not value:
+            return Refuse(MISSING, saw="not sent" if value is None else "empty")
         if value != account.account_id.encode():
             return Refuse(OTHER_ACCOUNT, saw=value[:64].decode("latin-1"))
         if account.status is not AccountStatus.ACTIVE:

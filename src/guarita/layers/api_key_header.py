@@ -44,8 +44,10 @@ class ApiKeyHeader(Struct, frozen=True):
 
     def check(self, facts: Facts, known: Known) -> Flow[Verdict]:
         value = facts.headers.get(self.header)
-        if not value or self.header in facts.headers.repeated:
-            return Refuse(MISSING, saw="sent more than once" if value else "not sent")
+        if self.header in facts.headers.repeated:
+            return Refuse(MISSING, saw="sent more than once")
+        if not value:
+            return Refuse(MISSING, saw="not sent" if value is None else "empty")
         try:
             verified: Verified = yield FindKey(value)
         except Outage:

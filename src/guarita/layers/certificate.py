@@ -3,6 +3,7 @@
 certificates).
 """
 
+from math import isfinite
 from typing import Any, ClassVar
 
 from msgspec import Struct
@@ -58,8 +59,8 @@ class ClientCertificate(Struct, frozen=True):
     def __post_init__(self) -> None:
         if self.on_outage is not OnOutage.REFUSE:
             raise ValueError("certificate cannot admit unverified: set on_outage=REFUSE")
-        if self.ttl_s <= 0:
-            raise ValueError(f"ttl_s must be positive, not {self.ttl_s}")
+        if not (isfinite(self.ttl_s) and self.ttl_s > 0):
+            raise ValueError(f"ttl_s must be a positive number, not {self.ttl_s}")
 
     def check(self, facts: Facts, known: Known) -> Flow[Verdict]:
         key = known[Credential].key
@@ -72,11 +73,12 @@ class ClientCertificate(Struct, frozen=True):
             found: CertificateVerdict = yield VerifyCertificate(presented, facts.at)
         except Outage:
             return Refuse(OUTAGE, saw="certificates cannot be verified")
-        if found.lapsed or facts.at - found.verified_at >= self.ttl_s:
-            age = round(facts.at - found.verified_at)
-            return Refuse(
-                LAPSED, saw=[found.sha256, age, "revocation list" if found.lapsed else "age"]
-            )
+        age = facts.at - found.verified_at
+        # An edge's clock may be ahead, but a time that is none, or far ahead, never lapses.
+        if found.lapsed or not -self.ttl_s < age < self.ttl_s:
+            seconds = round(age) if isfinite(age) else "unknown"
+            over = "its revocation list" if found.lapsed else "its time to live"
+            return Refuse(LAPSED, saw=[found.sha256, seconds, over])
         if found.fault is not None:
             return Refuse(FAULTS[found.fault], saw=[found.sha256, found.serial, found.subject])
         if key.certificate_mode is CertificateMode.STRICT:

@@ -92,6 +92,8 @@ class Lockout(Struct, frozen=True):
             )
         if self.address_limit < 1 or self.window_s < 1:
             raise ValueError("address_limit and window_s must be at least 1")
+        if not 1 <= self.ipv6_prefix <= 128:
+            raise ValueError(f"ipv6_prefix must be between 1 and 128, not {self.ipv6_prefix}")
 
     def check(self, facts: Facts, known: Known) -> Flow[Verdict]:
         key = known[Credential].key

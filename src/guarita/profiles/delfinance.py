@@ -4,6 +4,7 @@ statuses from table 3.2 of the fact sheet, order from DESIGN section 3).
 What the page does not word is marked "ours".
 """
 
+from guarita.asks import CertificateFault
 from guarita.decision import (
     BAD_GATEWAY,
     GATEWAY_TIMEOUT,
@@ -34,10 +35,14 @@ from guarita.routes import RouteTable
 TABLE = RouteTable("", [])
 """Delfinance documents no permissions: every path below the host is the application's."""
 
-ERRORS_3_TO_6: frozenset[Reason] = frozenset(
-    {
+STRANGERS_FAULTS = set(certificate.FAULTS.values()) - {
+    certificate.FAULTS[CertificateFault.REVOCATION_UNKNOWN]
+}
+
+COUNTED: frozenset[Reason] = frozenset(
+    {  # errors 3 to 6, but for a revocation list that is out of date: the operator's own fault
         certificate.NOT_PRESENTED,
-        *certificate.FAULTS.values(),
+        *STRANGERS_FAULTS,
         certificate.SERIAL,
         certificate.FINGERPRINT,
         address.LIST_EMPTY,
@@ -53,9 +58,9 @@ LAYERS: tuple[Layer, ...] = (
     WellFormed(),
     ApiKeyHeader("delfinance", b"x-delbank-api-key", on_outage=REFUSE),
     Lockout(
-        ERRORS_3_TO_6,
+        COUNTED,
         address_limit=10,
-        key_limit=100,
+        key_limit=30,
         key_addresses=3,
         window_s=900,
         on_outage=ADMIT,

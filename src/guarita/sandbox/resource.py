@@ -10,7 +10,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from guarita.sandbox.identity import IDENTITY_HEADERS
+IDENTITY_HEADERS = (
+    "guarita-account",
+    "guarita-key",
+    "guarita-permissions",
+    "guarita-address",
+    "guarita-ray",
+)
+"""What a gateway sends of the admitted caller (DESIGN rule 10)."""
 
 
 def create_resource_app(*, trust_identity_headers: bool = False) -> Starlette:
@@ -56,7 +63,5 @@ def from_scope(request: Request) -> dict[str, Any] | None:
 
 def from_headers(request: Request) -> dict[str, Any] | None:
     """The identity a gateway sent in headers."""
-    found = {
-        name.removeprefix("guarita-"): request.headers.get(name) for name in IDENTITY_HEADERS
-    }
+    found = {name.removeprefix("guarita-"): request.headers.get(name) for name in IDENTITY_HEADERS}
     return found if found["account"] else None

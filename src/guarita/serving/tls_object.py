@@ -161,12 +161,12 @@ class TLSObject:
         size = len(data)
         try:
             if 0 < size <= WRITE:
-                self._connection.send(data)
+                self._connection.sendall(data)
                 self._give_out(size + OVERHEAD)
                 return size
             view = memoryview(data).cast("B")
             for begin in range(0, size, WRITE):
-                self._connection.send(view[begin : begin + WRITE])
+                self._connection.sendall(view[begin : begin + WRITE])
                 self._give_out(WRITE + OVERHEAD)
         except SSL.WantReadError:
             # Only a renegotiation could ask for input here, and it is switched off.
@@ -254,7 +254,7 @@ class TLSObject:
         try:
             subject = x509.load_der_x509_certificate(self.presented.chain[0]).subject
             return subject.rfc4514_string()
-        except (ValueError, TypeError):
+        except Exception:  # whatever the parser says of a stranger's bytes
             return None
 
     def server_certificate(self) -> bytes | None:

@@ -11,58 +11,33 @@ from itertools import islice
 from threading import Lock
 from typing import Any, Literal
 
-from msgspec import Struct
-from msgspec.msgpack import Decoder, Encoder
-
 from guarita.asks import (
     IN_FLIGHT,
     OUTCOME_UNKNOWN,
     Ask,
     Busy,
+    CountFault,
     CountHit,
+    Faults,
+    FaultsOf,
     LoseOutcome,
     Outage,
     Record,
     Release,
     Reserve,
     Reserved,
-    Scope,
     Stored,
 )
 from guarita.decision import Response
 from guarita.stores.expiry import ExpiryQueue
+from guarita.stores.faults import FaultCounter
+from guarita.stores.kept import Kept, expiry_bytes, pack, row_of, unpack, with_response
 from guarita.stores.reservations import ReservationRow, State, reset_after_fork, unanswerable
 from guarita.stores.windows import Windows
 
 _RESERVED = Reserved()
 _PURGED_PER_RESERVE = 4
 _RESERVES_PER_SWEEP = 32
-
-
-class _Kept(Struct, frozen=True, array_like=True, gc=False):
-    """A reservation that is no longer in flight: stored, or (no response) of unknown outcome. Kept
-    packed.
-    """
-
-    # First, and always a float: `_expiry_bytes` reads it out of the packed form.
-    expires_at: float
-    at: float
-    token: str
-    fingerprint: bytes
-    account: str
-    method: str
-    path: str
-    key: bytes
-    response: Response | None
-
-
-_pack = Encoder().encode
-_unpack = Decoder(_Kept).decode
-
-
-def _expiry_bytes(packed: bytes) -> bytes:
-    # MessagePack: one byte "array of nine", one byte "float64", eight bytes big-endian.
-    return packed[2:10]
 
 
 class MemoryStore:
@@ -77,12 +52,15 @@ class MemoryStore:
         self._in_flight: dict[bytes, Reserve] = {}
         self._kept: dict[bytes, bytes] = {}
         self._expiries = ExpiryQueue()
-        self._counters: dict[int, Windows] = {}
+        self._counters: dict[int, Windows[int]] = {}
+        self._faults = FaultCounter()
         self._reserves = 0
         self._closed = False
         self._lock = Lock()
         self.answers: dict[type[Any], Callable[[Any], Any]] = {
             CountHit: self._count_hit,
+            CountFault: self._count_fault,
+            FaultsOf: self._faults_of,
             Reserve: self._reserve,
             Record: self._record,
             Release: self._release,
@@ -117,7 +95,7 @@ class MemoryStore:
             ReservationRow(r.scope, State.IN_FLIGHT, r.token, r.at, r.at + r.keep_s)
             for r in in_flight
         ]
-        rows += [_row(digest, _unpack(packed)) for digest, packed in kept]
+        rows += [row_of(digest, unpack(packed)) for digest, packed in kept]
         rows = [
             row
             for row in rows
@@ -135,13 +113,13 @@ class MemoryStore:
             packed = self._kept.get(digest)
             if packed is None:
                 return False
-            kept = _unpack(packed)
+            kept = unpack(packed)
             if kept.response is not None:
                 return False
             if resolution == "release":
                 del self._kept[digest]
             else:
-                self._kept[digest] = _with_response(kept, resolution)
+                self._kept[digest] = with_response(kept, resolution)
             return True
 
     def close(self) -> None:
@@ -152,6 +130,7 @@ class MemoryStore:
             self._in_flight.clear()
             self._kept.clear()
             self._counters.clear()
+            self._faults.clear()
 
     def after_fork(self) -> None:
         """In a forked child: another thread of the parent may have held the lock."""
@@ -174,6 +153,14 @@ class MemoryStore:
                 windows.forget()
             return count
 
+    def _count_fault(self, ask: CountFault) -> Faults:
+        with self._lock:
+            return self._faults.count(ask)
+
+    def _faults_of(self, ask: FaultsOf) -> Faults:
+        with self._lock:
+            return self._faults.of(ask)
+
     def _reserve(self, ask: Reserve) -> Reserved | Stored | Busy:
         digest = ask.scope.digest
         at = ask.at
@@ -190,7 +177,7 @@ class MemoryStore:
                 del self._in_flight[digest]
             packed = self._kept.get(digest)
             if packed is not None:
-                kept = _unpack(packed)
+                kept = unpack(packed)
                 if kept.expires_at > at and kept.at + ask.keep_s > at:
                     if kept.response is None:
                         return OUTCOME_UNKNOWN
@@ -209,9 +196,9 @@ class MemoryStore:
                 return
             packed = self._kept.get(digest)
             if packed is not None:
-                kept = _unpack(packed)
+                kept = unpack(packed)
                 if kept.response is None and kept.token == ask.token:
-                    self._kept[digest] = _with_response(kept, ask.response)
+                    self._kept[digest] = with_response(kept, ask.response)
 
     def _release(self, ask: Release) -> None:
         digest = ask.scope.digest
@@ -236,8 +223,8 @@ class MemoryStore:
         scope = reserve.scope
         digest = scope.digest
         expires_at = float(reserve.at + reserve.keep_s)
-        packed = _pack(
-            _Kept(
+        packed = pack(
+            Kept(
                 expires_at,
                 reserve.at,
                 reserve.token,
@@ -249,7 +236,7 @@ class MemoryStore:
                 response,
             )
         )
-        self._expiries.push(_expiry_bytes(packed), digest)
+        self._expiries.push(expiry_bytes(packed), digest)
         self._kept[digest] = packed
         del self._in_flight[digest]
 
@@ -258,7 +245,7 @@ class MemoryStore:
             packed = self._kept.get(digest)
             # The scope may have been reserved and stored again since; that record has its own
             # entry in the queue.
-            if packed is not None and _expiry_bytes(packed) == expiry:
+            if packed is not None and expiry_bytes(packed) == expiry:
                 del self._kept[digest]
 
     def _purge_in_flight(self, at: float) -> None:
@@ -266,30 +253,3 @@ class MemoryStore:
         oldest = islice(self._in_flight.items(), _PURGED_PER_RESERVE)
         for digest in [d for d, reserve in oldest if reserve.at + reserve.keep_s <= at]:
             del self._in_flight[digest]
-
-
-def _with_response(kept: _Kept, response: Response) -> bytes:
-    return _pack(
-        _Kept(
-            kept.expires_at,
-            kept.at,
-            kept.token,
-            kept.fingerprint,
-            kept.account,
-            kept.method,
-            kept.path,
-            kept.key,
-            response,
-        )
-    )
-
-
-def _row(digest: bytes, kept: _Kept) -> ReservationRow:
-    return ReservationRow(
-        scope=Scope(digest, kept.account, kept.method, kept.path, kept.key),
-        state=State.OUTCOME_UNKNOWN if kept.response is None else State.STORED,
-        token=kept.token,
-        at=kept.at,
-        expires_at=kept.expires_at,
-        status=None if kept.response is None else kept.response.status,
-    )

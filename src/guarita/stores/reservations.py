@@ -52,8 +52,8 @@ class ReservationStore(Protocol):
     """A store of reservations and counters."""
 
     def answer(self, ask: Ask) -> Any:
-        """Answer `CountHit`, `Reserve`, `Record`, `Release` or `LoseOutcome`, atomically. Any
-        thread may call it.
+        """Answer `CountHit`, `CountFault`, `FaultsOf`, `Reserve`, `Record`, `Release` or
+        `LoseOutcome`, atomically. Any thread may call it.
 
         Raises:
             Outage: the store is out of reach, or closed.

@@ -1,4 +1,5 @@
-"""The keyring on SQLite, for all processes of a machine (tables: `migrations/0001_keyring.sql`)."""
+"""The keyring on SQLite, for all processes of a machine (tables: `migrations/0001_keyring.sql` and
+`0004_certificates.sql`)."""
 
 import os
 import sqlite3

@@ -1,11 +1,21 @@
-"""How accounts and keys are written as rows of `migrations/0001_keyring.sql`, and read back."""
+"""How accounts and keys are written as rows (tables: `migrations/0001_keyring.sql`, certificates:
+`0004_certificates.sql`), and read back.
+"""
 
 from typing import Any
 
 import msgspec
 
 from guarita.addresses import AddressSet
-from guarita.records import Account, AccountStatus, ApiKey, KeyStatus, SecretHash
+from guarita.records import (
+    Account,
+    AccountStatus,
+    ApiKey,
+    CertificateMode,
+    CertificatePin,
+    KeyStatus,
+    SecretHash,
+)
 
 _COLUMNS = (
     "secret",
@@ -22,6 +32,9 @@ _COLUMNS = (
     "signature_forms",
     "label",
     "created_at",
+    "certificate_mode",
+    "certificates",
+    "shown",
 )
 _PLACES = ", ".join("?" * len(_COLUMNS))
 
@@ -52,7 +65,8 @@ def to_account(row: tuple[str, str, str]) -> Account:
 def to_key(row: tuple[Any, ...]) -> ApiKey:
     client_id, account_id, name, account_status, *columns = row
     secret, secret_until, former, former_until, profile, status, blocked_reason, *rest = columns
-    expires_at, permissions, allowlist, signs, forms, label, created_at = rest
+    expires_at, permissions, allowlist, signs, forms, label, created_at, *rest = rest
+    certificate_mode, certificates, shown = rest
     secrets: tuple[SecretHash, ...] = (SecretHash(secret, secret_until),)
     if former is not None:
         secrets += (SecretHash(former, former_until),)
@@ -71,6 +85,9 @@ def to_key(row: tuple[Any, ...]) -> ApiKey:
         signature_forms=None if forms is None else frozenset(_names(forms)),
         label=label,
         created_at=created_at,
+        certificate_mode=CertificateMode(certificate_mode),
+        certificates=_pins(certificates),
+        shown=shown,
     )
 
 
@@ -93,6 +110,9 @@ def from_key(key: ApiKey) -> tuple[Any, ...]:
         None if key.signature_forms is None else _json(sorted(key.signature_forms)),
         key.label,
         key.created_at,
+        key.certificate_mode.value,
+        _json(key.certificates),
+        key.shown,
     )
 
 
@@ -101,7 +121,12 @@ def _json(names: object) -> str:
 
 
 _decoder = msgspec.json.Decoder(list[str])
+_pin_decoder = msgspec.json.Decoder(tuple[CertificatePin, ...])
 
 
 def _names(text: str) -> list[str]:
     return _decoder.decode(text)
+
+
+def _pins(text: str) -> tuple[CertificatePin, ...]:
+    return _pin_decoder.decode(text)

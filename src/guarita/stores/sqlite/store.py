@@ -15,7 +15,10 @@ from typing import Any, Literal
 from guarita.asks import (
     Ask,
     Busy,
+    CountFault,
     CountHit,
+    Faults,
+    FaultsOf,
     LoseOutcome,
     Outage,
     Record,
@@ -26,12 +29,14 @@ from guarita.asks import (
 )
 from guarita.decision import Response
 from guarita.stores.reservations import ReservationRow, reset_after_fork, unanswerable
-from guarita.stores.sqlite import counters, reservations
+from guarita.stores.sqlite import counters, faults, reservations
 from guarita.stores.sqlite.database import connect, migrate, outages, prompt_transaction
 from guarita.stores.sqlite.instances import Instance, is_dead, sweep
 
 _ASKS_PER_PURGE = 16
 _PURGED_AT_ONCE = 64
+
+_NOT_SYNCED: frozenset[type[Ask]] = frozenset({CountHit, CountFault, FaultsOf})
 
 _abandoned: list[sqlite3.Connection] = []
 """Connections inherited over a fork: a child may neither use nor close them
@@ -64,8 +69,11 @@ class SqliteStore:
         self._syncs = True
         self._reserves = 0
         self._hits = 0
+        self._faults = 0
         self._handlers: dict[type[Any], Callable[[sqlite3.Connection, Any], Any]] = {
             CountHit: self._count_hit,
+            CountFault: self._count_fault,
+            FaultsOf: faults.faults_of,
             Reserve: self._reserve,
             Record: reservations.record,
             Release: reservations.release,
@@ -179,14 +187,14 @@ class SqliteStore:
         kinds = set(map(type, asks))
         if not kinds <= self._handlers.keys():
             raise next(unanswerable(self, ask) for ask in asks if type(ask) not in self._handlers)
-        self._sync_commits(conn, kinds != {CountHit})
+        self._sync_commits(conn, not kinds <= _NOT_SYNCED)
         with prompt_transaction(conn, self._timeout_s):
             return [self._handlers[type(ask)](conn, ask) for ask in asks]
 
     def _sync_commits(self, conn: sqlite3.Connection, sync: bool) -> None:
-        # Reservations are synced to disk before they are answered. Hits alone are not worth a
-        # sync: a power cut (not a crash of the process) may set a counter back by the last few. In
-        # WAL mode the next sync covers them too.
+        # Reservations are synced to disk before they are answered. Counters alone are not worth a
+        # sync: a power cut (not a crash of the process) may set one back by the last few. In WAL
+        # mode the next sync covers them too.
         if sync is not self._syncs:
             with outages():
                 conn.execute(f"PRAGMA synchronous = {'FULL' if sync else 'NORMAL'}")
@@ -223,3 +231,9 @@ class SqliteStore:
         if not self._hits % _ASKS_PER_PURGE:
             counters.purge(conn, ask, _PURGED_AT_ONCE)
         return counters.count_hit(conn, ask)
+
+    def _count_fault(self, conn: sqlite3.Connection, ask: CountFault) -> Faults:
+        self._faults += 1
+        if not self._faults % _ASKS_PER_PURGE:
+            faults.purge(conn, ask, _PURGED_AT_ONCE)
+        return faults.count_fault(conn, ask)

@@ -1,0 +1,117 @@
+"""The doors a case of `tests/vectors/delfinance` goes through: the bare core, and the ASGI
+middleware.
+
+A door takes a `World` (made from a case's `given`), sends one `Wire` after the other at given
+times, and returns what came back. No door knows a rule; a new one (the gateway) is one more entry
+in `DOORS`.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote
+
+from guarita.decision import Decision, Refuse
+from guarita.facts import Facts
+from guarita.profile import Profile, RouteClass
+from guarita.serving.asgi import Guarita
+from guarita.serving.backend import Backend
+from tests import vectors_delfinance as v
+from tests.doors import Reply
+from tests.worlds_delfinance import World, header_pairs
+
+
+def _reply(
+    decision: Decision, status: int, headers: list[tuple[bytes, bytes]], body: bytes
+) -> Reply:
+    refused = isinstance(decision.result, Refuse)
+    reason = str(decision.result.reason) if isinstance(decision.result, Refuse) else None
+    return Reply(status, headers, body, "refuse" if refused else "admit", reason)
+
+
+def through_core(world: World, wire: v.Wire) -> Reply:
+    """The pipeline itself under the synchronous driver, with the application's answer put in by
+    hand.
+    """
+    decision, outcome, added = world.decided(wire)
+    return _reply(decision, outcome.status, [*outcome.headers, *added], outcome.body or b"")
+
+
+class _Noted:
+    """A decision log that keeps the decisions, so that a door can tell the reason."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def add(
+        self,
+        profile: Profile,
+        route_class: RouteClass,
+        facts: Facts,
+        decision: Decision,
+        status: int,
+    ) -> None:
+        self.world.noted.append(decision)
+
+    def flush(self) -> None:
+        pass
+
+
+def through_asgi(world: World, wire: v.Wire) -> Reply:
+    """The middleware, called as a server that terminates TLS would call it."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        world.calls += 1
+        app = world.application
+        await send(
+            {"type": "http.response.start", "status": app.status, "headers": header_pairs(app)}
+        )
+        await send({"type": "http.response.body", "body": app.body.encode()})
+
+    gate = Guarita(
+        application,
+        world.profile,
+        Backend(world, world, world, blocker=world, certificates=world),
+        trusted_proxies=world.proxies,
+        decision_log=_Noted(world),
+        clock=lambda: world.at,
+    )
+    return asyncio.run(_call(gate, world, wire))
+
+
+async def _call(gate: Guarita, world: World, wire: v.Wire) -> Reply:
+    sent: list[Any] = []
+    parts = [wire.body]
+
+    async def receive() -> dict[str, Any]:
+        if parts:
+            return {"type": "http.request", "body": parts.pop(), "more_body": False}
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: dict[str, Any] = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": wire.method,
+        "scheme": "https",
+        "path": unquote(wire.path.decode("latin-1")),
+        "raw_path": wire.path,
+        "query_string": wire.query,
+        "root_path": "",
+        "headers": [(b"host", b"api.test"), *wire.headers],
+        "client": (wire.peer, 50_000),
+        "server": ("127.0.0.1", 8443),
+    }
+    presented = world.presented(wire)
+    if presented is not None:
+        scope["guarita.certificate"] = presented
+    await gate(scope, receive, send)
+    start, *bodies = sent
+    body = b"".join(message.get("body", b"") for message in bodies)
+    return _reply(world.noted[-1], start["status"], list(start["headers"]), body)
+
+
+DOORS: dict[str, Callable[[World, v.Wire], Reply]] = {"core": through_core, "asgi": through_asgi}
