@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import layers, middleware, stores, tail
+from benchmarks import layers, middleware, mtls, stores, tail
 from benchmarks.children import Void
 from benchmarks.report import Table, machine, page, write
 
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Table]]] = {
     "layers": layers.run,
     "tail": tail.run,
     "stores": stores.run,
+    "mtls": mtls.run,
 }
 
 

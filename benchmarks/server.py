@@ -17,16 +17,26 @@ import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol
 
 import uvicorn
 
 from benchmarks.children import bind
-from benchmarks.world import Setup, World, fill
+from benchmarks.world import Setup, TrivialApp, World, fill
+from guarita.decision_log import DecisionLog
 
 
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, world: World, port: int) -> None:
+class Served(Protocol):
+    """What a child serves: see `World`."""
+
+    app: TrivialApp
+    log: DecisionLog | None
+
+
+class ReportingServer(uvicorn.Server):
+    """Says when it is ready, answers the lines on its standard input, ends with it."""
+
+    def __init__(self, config: uvicorn.Config, world: Served, port: int) -> None:
         super().__init__(config)
         self._world = world
         self._port = port
@@ -47,10 +57,14 @@ class _Server(uvicorn.Server):
         for _ in range(heard.count(b"\n")):
             if self._world.log is not None:
                 self._world.log.flush()
-            _say({"cpu_ns": time.process_time_ns(), "calls": self._world.app.calls})
+            _say({"cpu_ns": time.process_time_ns(), **self.counters()})
+
+    def counters(self) -> dict[str, int]:
+        """What has been done so far."""
+        return {"calls": self._world.app.calls}
 
 
-class _FirstOnly(logging.Filter):
+class FirstOnly(logging.Filter):
     """One trace says what is wrong; a round of them only hides it."""
 
     def __init__(self) -> None:
@@ -69,7 +83,7 @@ def _say(document: dict[str, Any]) -> None:
 
 def main(options: dict[str, Any]) -> None:
     bind(options["core"])
-    logging.getLogger("uvicorn.error").addFilter(_FirstOnly())
+    logging.getLogger("uvicorn.error").addFilter(FirstOnly())
     with TemporaryDirectory(prefix="guarita-bench-") as folder, socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(256)
@@ -92,7 +106,7 @@ def main(options: dict[str, Any]) -> None:
             timeout_keep_alive=3600,
         )
         try:
-            _Server(config, world, listening.getsockname()[1]).run([listening])
+            ReportingServer(config, world, listening.getsockname()[1]).run([listening])
         finally:
             world.close()
 

@@ -11,7 +11,8 @@ from guarita.asks import CertificateFault
 from guarita.pki import rules
 from guarita.pki.encodings import UNREADABLE
 
-_MOST_SIGNATURES = 64
+_MOST_SIGNATURES = 16
+_MOST_REMEMBERED = 256
 
 
 def seconds(certificate: x509.Certificate) -> tuple[int, int]:
@@ -34,6 +35,8 @@ def date_fault(certificate: x509.Certificate, at: float) -> CertificateFault | N
 
 def signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Whether `issuer` has the name and key that `certificate` was signed with."""
+    if certificate.issuer != issuer.subject:
+        return False
     try:
         certificate.verify_directly_issued_by(issuer)
     except (InvalidSignature, *UNREADABLE):
@@ -41,10 +44,45 @@ def signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     return True
 
 
+class Authorities:
+    """Tells which of the certificates a client sends are authorities' under those known beforehand.
+
+    The rest can be on no good path, and is kept from the library: a client could otherwise send
+    authorities of its own that sign each other in circles, and have it check hundreds of
+    signatures. What was found genuine is remembered.
+    """
+
+    def __init__(self, known: Sequence[x509.Certificate]) -> None:
+        self._known = tuple(known)
+        self._genuine: dict[x509.Certificate, None] = {}
+
+    def among(self, sent: Sequence[x509.Certificate]) -> list[x509.Certificate]:
+        """Those of `sent` that were signed by a known authority, or by another of them."""
+        genuine = [each for each in sent if each in self._genuine]
+        left = [each for each in sent if each not in self._genuine and _may_issue(each)]
+        issuers = [*self._known, *genuine]
+        while issuers:
+            found = [each for each in left if any(signed_by(each, issuer) for issuer in issuers)]
+            left = [each for each in left if each not in found]
+            genuine += found
+            issuers = found  # the others have been tried
+        if len(self._genuine) + len(genuine) > _MOST_REMEMBERED:
+            self._genuine = {}
+        self._genuine.update(dict.fromkeys(genuine))
+        return genuine
+
+
+def _may_issue(certificate: x509.Certificate) -> bool:
+    try:
+        return not rules.issuing_problem(certificate)
+    except UNREADABLE:
+        return False
+
+
 class Search:
     """Looks for a path from a certificate to one of `roots`, over `others`.
 
-    At most 64 signatures are checked in the life of one search, whatever a client has sent.
+    At most 16 signatures are checked in the life of one search, whatever a client has sent.
     """
 
     def __init__(

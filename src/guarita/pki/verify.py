@@ -26,7 +26,7 @@ from msgspec import Struct
 from guarita.asks import CertificateFault
 from guarita.pki import rules
 from guarita.pki.encodings import UNREADABLE, CertificateFileError, serial_text, sha256_of
-from guarita.pki.paths import Search, diagnose, seconds
+from guarita.pki.paths import Authorities, Search, diagnose, seconds
 from guarita.pki.version1 import verify_version_1
 
 MOST_SENT = 10
@@ -106,6 +106,7 @@ class ChainVerifier:
         self._any_purpose = unsafe_any_purpose
         self._max_depth = max_depth
         self._store = Store(list(roots))
+        self._authorities = Authorities(self.authorities)
         self._boundaries = _boundaries((*roots, *intermediates))
         issuers = ExtensionPolicy.webpki_defaults_ca()
         self._issuer = rules.issuer_policy(issuers, any_purpose=unsafe_any_purpose)
@@ -170,7 +171,7 @@ class ChainVerifier:
     def _path(
         self, leaf: x509.Certificate, sent: list[x509.Certificate], at: float
     ) -> list[x509.Certificate]:
-        others = [*sent, *self._known]
+        others = [*self._authorities.among(sent), *self._known]
         if leaf.version is not x509.Version.v1:
             path = self._verifier(self._client, at, self._max_depth).verify(leaf, others).chain
             # The library weighs the keys of issuers, not the client's own.

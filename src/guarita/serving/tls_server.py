@@ -43,6 +43,12 @@ class TLSServer(uvicorn.Server):
         places: list[dict[str, Any]] = [{"sock": listening} for listening in sockets or ()]
         if sockets is None:
             places = [{"host": self.config.host, "port": self.config.port}]
+        for listening in sockets or ():
+            if listening.family != socket.AF_UNIX:
+                # uvicorn writes a head and its body one after the other. asyncio sees to it that
+                # the second is not held back for the first's acknowledgement (40 ms), but not for
+                # sockets made without naming TCP. Accepted ones inherit the option.
+                listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for place in places:
             try:
                 server = await loop.create_server(
