@@ -12,6 +12,7 @@ import uvicorn
 import uvloop
 from msgspec import Struct
 
+from guarita.cli.authority import DAY_S, publish
 from guarita.cli.demo_delfinance import Material
 from guarita.data_folder import DataFolder
 from guarita.decision_log import DecisionLog
@@ -90,10 +91,15 @@ def serve(
         ]
         servers = [_Server(_config(site, decision_log), site.context) for site in sites]
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(servers, sites, on_ready))
+            runner.run(_run(servers, sites, authority, on_ready))
 
 
-async def _run(servers: list[_Server], sites: list[Site], on_ready: Callable[[], None]) -> None:
+async def _run(
+    servers: list[_Server],
+    sites: list[Site],
+    authority: Authority,
+    on_ready: Callable[[], None],
+) -> None:
     def stop() -> None:
         for server in servers:
             server.should_exit = True
@@ -115,7 +121,16 @@ async def _run(servers: list[_Server], sites: list[Site], on_ready: Callable[[],
         gc.collect()
         gc.freeze()
         on_ready()
+    renewing = asyncio.ensure_future(_renew(authority))
     await asyncio.gather(*running)
+    renewing.cancel()
+
+
+async def _renew(authority: Authority) -> None:
+    """Publish the revocation list again every day, long before it ends."""
+    while True:
+        await asyncio.sleep(DAY_S)
+        await asyncio.to_thread(publish, authority)
 
 
 def _config(site: Site, decision_log: DecisionLog) -> uvicorn.Config:
