@@ -60,17 +60,17 @@ $guarita key revoke "$$CLIENT_ID"
 # Delfinance, on $tls_url: API key, account and client certificate
 API_KEY=$api_key
 ACCOUNT_ID=$account_id
-curl -sS -i -w '\n' $tls_url/v1/resource --cacert $ca \
-  --cert $certificate --key $private_key \
+curl -sS -i -w '\\n' $tls_url/v1/resource --cacert $ca \\
+  --cert $certificate --key $private_key \\
   -H "x-delbank-api-key: $$API_KEY" -H "x-delfinance-account-id: $$ACCOUNT_ID"
 
 # The same with the PKCS#12 file
-curl -sS -i -w '\n' $tls_url/v1/resource --cacert $ca \
-  --cert-type P12 --cert $pkcs12:$pkcs12_password \
+curl -sS -i -w '\\n' $tls_url/v1/resource --cacert $ca \\
+  --cert-type P12 --cert $pkcs12:$pkcs12_password \\
   -H "x-delbank-api-key: $$API_KEY" -H "x-delfinance-account-id: $$ACCOUNT_ID"
 
 # Without a certificate: 403
-curl -sS -i -w '\n' $tls_url/v1/resource --cacert $ca \
+curl -sS -i -w '\\n' $tls_url/v1/resource --cacert $ca \\
   -H "x-delbank-api-key: $$API_KEY" -H "x-delfinance-account-id: $$ACCOUNT_ID"
 """
 )

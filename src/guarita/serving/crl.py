@@ -5,9 +5,11 @@ without credentials; RFC 2585 section 4 gives the media type.
 """
 
 import asyncio
+import time
 from pathlib import Path
 
 from guarita.serving.asgi import ASGIApp, ASGIScope, Receive, Send
+from guarita.serving.ray import RAY_HEADER, new_ray
 
 MEDIA_TYPES = {"crl.der": b"application/pkix-crl", "crl.pem": b"application/x-pem-file"}
 
@@ -40,7 +42,10 @@ class RevocationList:
             (b"content-type", MEDIA_TYPES[file.name]),
             (b"content-length", b"%d" % len(body)),
             (b"cache-control", b"max-age=60"),
+            (RAY_HEADER, new_ray(time.time()).encode()),
         ]
+        if scope.get("scheme") == "https":
+            headers.append((b"strict-transport-security", b"max-age=31536000"))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         sent = b"" if scope["method"] == "HEAD" else body
         await send({"type": "http.response.body", "body": sent})
