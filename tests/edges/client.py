@@ -48,20 +48,41 @@ def send(
     source: str = "127.0.0.1",
 ) -> Answer:
     """One request on a connection of its own, from the loopback address `source`."""
-    connection = http.client.HTTPSConnection(
-        "127.0.0.1", port, timeout=15, context=tls, source_address=(source, 0)
-    )
+    connection = opened(port, tls, source)
     try:
-        connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
-        connection.putheader("Host", HOST)
-        connection.putheader("Accept", "*/*")
-        connection.putheader("User-Agent", "edge-tests/1")
-        for name, value in headers:
-            connection.putheader(name, value)
-        if body is not None:
-            connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body)
-        response = connection.getresponse()
-        return Answer(response.status, response.headers, response.read())
+        return ask(connection, method, target, headers=headers, body=body)
     finally:
         connection.close()
+
+
+def opened(
+    port: int, tls: ssl.SSLContext | None, source: str = "127.0.0.1"
+) -> http.client.HTTPConnection:
+    """A connection that stays open from request to request; plain where `tls` is None."""
+    if tls is None:
+        return http.client.HTTPConnection("127.0.0.1", port, 15, source_address=(source, 0))
+    return http.client.HTTPSConnection(
+        "127.0.0.1", port, timeout=15, context=tls, source_address=(source, 0)
+    )
+
+
+def ask(
+    connection: http.client.HTTPConnection,
+    method: str = "GET",
+    target: str = "/v1/resource",
+    *,
+    headers: Sequence[tuple[str, str]] = (),
+    body: bytes | None = None,
+) -> Answer:
+    """One request over `connection`."""
+    connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+    connection.putheader("Host", HOST)
+    connection.putheader("Accept", "*/*")
+    connection.putheader("User-Agent", "edge-tests/1")
+    for name, value in headers:
+        connection.putheader(name, value)
+    if body is not None:
+        connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders(body)
+    response = connection.getresponse()
+    return Answer(response.status, response.headers, response.read())

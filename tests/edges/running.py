@@ -63,7 +63,9 @@ def program(name: str) -> str | None:
 
 @dataclass
 class Edge:
-    """A running edge. `log` is the folder of what it wrote."""
+    """A running edge. `log` is the folder of what it wrote; `upstream` is never reached where
+    another one was put behind it.
+    """
 
     name: str
     port: int
@@ -77,28 +79,34 @@ class Edge:
 
 @contextmanager
 def edge(
-    name: str, certificates: Certificates, *, without: str | None = None, **values: object
+    name: str,
+    certificates: Certificates,
+    *,
+    upstream: int | None = None,
+    without: str | None = None,
+    **values: object,
 ) -> Iterator[Edge]:
-    """The edge `name` in front of an echoing upstream; `values` for its template. `without`: a file
-    of its configuration to empty.
+    """The edge `name` in front of an echo, or of what listens on the loopback port `upstream`;
+    `values` for its template. `without`: a file of its configuration to empty.
     """
     reason = missing(name)
     if reason is not None:
         pytest.skip(reason)
-    upstream = Echo()
+    echo = Echo()
     with ExitStack() as stack:
-        behind = stack.enter_context(uvicorn_thread(upstream, lifespan="off"))
+        if upstream is None:
+            upstream = stack.enter_context(uvicorn_thread(echo, lifespan="off"))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edge-")))
         port, holder = stack.enter_context(held_port())
         shutil.copytree(TEMPLATES / name, folder / "conf")
         if without is not None:
             os.truncate(folder / "conf" / without, 0)
         user = unprivileged(name)
-        command = prepare(name, folder, port, behind, certificates, values, user)
+        command = prepare(name, folder, port, upstream, certificates, values, user)
         process = stack.enter_context(started(command, folder, user))
         until_listening(process, port, folder)
         holder.close()
-        yield Edge(name, port, upstream, certificates, folder / "logs")
+        yield Edge(name, port, echo, certificates, folder / "logs")
 
 
 def prepare(
