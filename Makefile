@@ -11,6 +11,9 @@ PIP   := $(PY) -m pip --disable-pip-version-check --no-input
 CODE   = $(wildcard src tests benchmarks examples)
 STAMP := $(VENV)/.stamp
 
+# Pages with tables drawn from the profiles.
+TABLES := README.md docs/delfinance.md
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
@@ -27,11 +30,11 @@ test: $(STAMP)-dev ## run every test (ARGS="-k signature -n auto" goes to pytest
 	  [ $$status -ne 5 ] || echo "make test: pytest found no test to run (ARGS: $(ARGS))" >&2; \
 	  exit $$status; }
 
-check: $(STAMP)-dev ## format, lint, types, and the tables in README.md
+check: $(STAMP)-dev ## format, lint, types, and the generated tables
 	@$(PY) -m ruff format --check --quiet --diff .
 	@$(PY) -m ruff check --quiet .
 	@$(PY) -m mypy --strict $(CODE)
-	@$(PY) -m guarita.tables --check README.md
+	@$(PY) -m guarita.tables --check $(TABLES)
 
 format: $(STAMP)-dev ## rewrite the code as `make check` wants it
 	@$(PY) -m ruff check --quiet --fix-only .
@@ -40,8 +43,8 @@ format: $(STAMP)-dev ## rewrite the code as `make check` wants it
 bench: $(STAMP)-dev ## measure what the gate costs per request
 	@$(PY) -m benchmarks $(ARGS)
 
-docs: $(STAMP)-demo ## write the generated tables into README.md
-	@$(PY) -m guarita.tables --write README.md
+docs: $(STAMP)-demo ## write the generated tables into README.md and docs/
+	@$(PY) -m guarita.tables --write $(TABLES)
 
 # dev.txt comes first: demo.txt is the part of it that the demo needs, at the same versions.
 LOCK = $(PY) -m uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \

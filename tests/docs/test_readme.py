@@ -12,12 +12,14 @@ import pytest
 
 from guarita.cli import command_tree
 from guarita.cli.demo_text import ready
-from guarita.profiles.minhakonta import MINHA_KONTA
 from guarita.tables import filled
 from tests.docs.examples import PAGES, ROOT, blocks, run, write_programs
 
 README = ROOT / "README.md"
-PROGRAMS = [page for page in PAGES if blocks(page, "python")]
+PROGRAMS = [
+    page for page in PAGES if blocks(page, "python") and page.name != "delfinance.md"
+]  # delfinance.md has a test module of its own
+COMMANDS = [README, ROOT / "docs" / "delfinance.md"]
 
 CALL = """
 import asyncio, json, sqlite3, sys
@@ -114,17 +116,18 @@ def test_the_outcome_example_answers_for_a_lost_record(tmp_path: Path) -> None:
 
 
 def test_generated_tables_are_up_to_date() -> None:
-    text = README.read_text("utf-8")
-    assert filled(text, MINHA_KONTA) == text, "run `make docs`"
+    for page in (README, ROOT / "docs" / "delfinance.md"):
+        text = page.read_text("utf-8")
+        assert filled(text) == text, "run `make docs`"
 
 
 COMMAND = re.compile(r"(?:^|`)(guarita [a-z][^`\n]*)", re.MULTILINE)
 LATER = {"serve"}  # named in README.md as not there yet
 
 
-def commands() -> list[str]:
-    """Every `guarita …` command line in README.md, in code spans and in shell blocks."""
-    text = re.sub(r"^```(?:python)?\n.*?^```$", "", README.read_text("utf-8"), flags=re.M | re.S)
+def commands(page: Path) -> list[str]:
+    """Every `guarita …` command line of a page, in code spans and in shell blocks."""
+    text = re.sub(r"^```(?:python)?\n.*?^```$", "", page.read_text("utf-8"), flags=re.M | re.S)
     return COMMAND.findall(text.replace("\\\n", " "))
 
 
@@ -144,11 +147,12 @@ def exists(words: list[str]) -> str | None:
     return f"{' '.join(path)}: no option {options - known}" if options - known else None
 
 
-def test_every_command_in_the_readme_exists() -> None:
-    lines = commands()
+@pytest.mark.parametrize("page", COMMANDS, ids=lambda page: page.name)
+def test_every_command_exists(page: Path) -> None:
+    lines = commands(page)
     assert len(lines) > 12
     for line in lines:
-        words = shlex.split(line.split("<")[0], comments=True)[1:]
+        words = shlex.split(re.split(r"[<;|]", line)[0], comments=True)[1:]
         if words[0] not in LATER:
             assert exists(words) is None, f"{line}: {exists(words)}"
 
@@ -174,6 +178,13 @@ def test_a_command_that_does_not_exist_is_noticed(wrong: str) -> None:
 def test_curl_lines_are_the_demos() -> None:
     document = {
         "minhakonta": {"base_url": "U", "client_id": "I", "client_secret": "S"},
+        "delfinance": dict.fromkeys(
+            (
+                *("base_url", "account_id", "api_key", "certificate"),
+                *("private_key", "pkcs12", "pkcs12_password", "ca"),
+            ),
+            "T",
+        ),
         "data": "D",
     }
     printed = ready(document)

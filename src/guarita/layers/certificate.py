@@ -85,8 +85,20 @@ class ClientCertificate(Struct, frozen=True):
             other = _mismatch(key, found, facts.at)
             if other is not None:
                 return Refuse(other, saw=[found.sha256, found.serial, found.subject])
+        elif _is_revoked_here(key, found):
+            revoked = FAULTS[CertificateFault.REVOKED]
+            return Refuse(revoked, saw=[found.sha256, found.serial, found.subject])
         verified = VerifiedCertificate(found.subject, found.serial, found.sha256)
         return Pass(verified, saw=[found.sha256, found.serial, found.subject])
+
+
+def _is_revoked_here(key: ApiKey, found: CertificateVerdict) -> bool:
+    """Whether an operator has revoked the registration of this very certificate, whatever its
+    authority's list says.
+    """
+    return any(
+        pin.revoked_at is not None and pin.sha256 == found.sha256 for pin in key.certificates
+    )
 
 
 def _mismatch(key: ApiKey, found: CertificateVerdict, at: float) -> Reason | None:

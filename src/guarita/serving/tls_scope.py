@@ -35,6 +35,12 @@ class TLSScopeProtocol(HttpToolsProtocol):
             self._tls = tls_extension(connection)
             self._presented = getattr(connection, "presented", None)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        # uvicorn leaves the keep-alive timer running where a connection breaks, and with it the
+        # connection's buffers for five seconds: 256 KiB each under asyncio.
+        self._unset_keepalive_if_required()
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
         if self._tls is not None:
