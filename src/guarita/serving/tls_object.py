@@ -18,11 +18,8 @@ from guarita.facts import PresentedCertificate
 RECORD = 16_384
 """The most plaintext one TLS record carries, and so the most one read returns (RFC 8446, 5.1)."""
 
-WRITE = 65_536
-"""Plaintext encrypted at a time, in bytes."""
-
-OVERHEAD = 2_048
-"""Room for what encryption adds to `WRITE` bytes: four records, at most 277 bytes each."""
+WRITE, OVERHEAD = 65_536, 2_048
+"""Bytes encrypted at a time, and room for what that adds: at most 277 bytes for each record."""
 
 PLAIN_HTTP_ANSWER = (
     b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n"
@@ -61,7 +58,7 @@ class TLSObject:
         self._head = b""  # a record's header that is not complete yet
         self._missing = 0  # bytes until the end of the record that has begun
         self._ended = False  # whether the client has said that it will send no more
-        self._failure: ssl.SSLError | None = None
+        self._failure = ""  # why the handshake has failed
 
     # --- the handshake
     # ------------------------------------------------------------------------------------------
@@ -73,8 +70,8 @@ class TLSObject:
             ssl.SSLWantReadError: more input is needed.
             ssl.SSLError: the handshake has failed.
         """
-        if self._failure is not None:
-            raise self._failure
+        if self._failure:
+            raise ssl.SSLError(ssl.SSL_ERROR_SSL, self._failure)
         self._take_in()
         try:
             self._connection.do_handshake()
@@ -90,14 +87,14 @@ class TLSObject:
         """A loop drops a failed handshake without sending what OpenSSL has to say about it. Asking
         for more input makes it send the alert first; the next call, or the time limit, ends it.
         """
-        self._failure = _translated(error)
+        failed = _translated(error)
+        self._failure = str(failed)
         said = self._give_out()
-        if "http request" in str(self._failure):
+        if "http request" in self._failure:
             self._outgoing.write(PLAIN_HTTP_ANSWER)
-            said = True
-        if said:
-            self._want_read()
-        raise self._failure
+        elif not said:
+            raise failed from None
+        self._want_read()
 
     def _presented(self) -> PresentedCertificate | None:
         own = self._connection.get_peer_certificate()
@@ -125,11 +122,12 @@ class TLSObject:
         if not self._unread and not self._ended:
             self._want_read()
         given: bytes | int
+        size = min(size, RECORD)
         try:
-            if buffer is not None:
-                given = self._connection.recv_into(buffer, min(size, RECORD))
+            if buffer is None:
+                given = self._connection.recv(size)
             else:
-                given = self._connection.recv(min(size, RECORD))
+                given = self._connection.recv_into(buffer, size)
         except SSL.WantReadError:
             self._unread = False
             self._give_out()
@@ -153,11 +151,7 @@ class TLSObject:
         return self._connection.pending() or int(self._unread)
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
-        """Encrypt all of `data`; returns its length.
-
-        Raises:
-            ssl.SSLError: the connection is broken.
-        """
+        """Encrypt all of `data`; returns its length. `ssl.SSLError`: the connection is broken."""
         size = len(data)
         try:
             if 0 < size <= WRITE:
@@ -247,8 +241,7 @@ class TLSObject:
 
     @cached_property
     def subject(self) -> str | None:
-        """The subject of the client's certificate as in RFC 4514; None where there is no
-        certificate or its subject cannot be read."""
+        """The subject of the client's certificate (RFC 4514), if there is one and it is legible."""
         if self.presented is None:
             return None
         try:
@@ -263,8 +256,7 @@ class TLSObject:
         return None if own is None else _der(own)
 
     def getpeercert(self, binary_form: bool = False) -> dict[str, object] | bytes | None:
-        """As `ssl.SSLObject.getpeercert`: the DER bytes, or a dictionary that is empty because
-        nothing was verified; None where the client has no certificate."""
+        """As `ssl.SSLObject.getpeercert`; the dictionary is empty, as nothing was verified."""
         if self.presented is None:
             return None
         return self.presented.chain[0] if binary_form else {}

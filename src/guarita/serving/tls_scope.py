@@ -22,8 +22,11 @@ _VERSIONS = {"TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
 class TLSScopeProtocol(HttpToolsProtocol):
     """uvicorn's protocol; requests over TLS carry `scope["extensions"]["tls"]` and, where the
     client presented a certificate, `scope["guarita.certificate"]`. Both are put together once per
-    connection.
+    connection. Connections that never say anything are closed.
     """
+
+    first_request_timeout_s: float = 30.0
+    """How long a new connection may stay silent, in seconds. uvicorn itself waits without end."""
 
     _tls: dict[str, Any] | None = None
     _presented: PresentedCertificate | None = None
@@ -34,6 +37,10 @@ class TLSScopeProtocol(HttpToolsProtocol):
         if connection is not None:
             self._tls = tls_extension(connection)
             self._presented = getattr(connection, "presented", None)
+        # The first bytes cancel it, as they cancel the keep-alive timer between two requests.
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.first_request_timeout_s, self.timeout_keep_alive_handler
+        )
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
