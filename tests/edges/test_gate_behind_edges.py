@@ -27,7 +27,17 @@ from tests.edges.gates import (
     headers_of,
     written,
 )
-from tests.serving.tls.calling import ACCOUNT, ADDRESS, CERTIFICATE, EXPIRED, PIN, Message
+from tests.serving.tls.calling import (
+    ACCOUNT,
+    ADDRESS,
+    CERTIFICATE,
+    EXPIRED,
+    PIN,
+    Message,
+    cert_options,
+    curl,
+    header_options,
+)
 from tests.serving.tls.gates import DAY_S, pin_of, printed
 from tests.serving.tls.support import World
 
@@ -58,6 +68,8 @@ class Row:
 ROWS: dict[str, Row] = {
     "good": Row(lambda w: w.root.leaf("good")),
     "by intermediate": Row(lambda w: w.intermediate.leaf("good below")),
+    "with alternative names": Row(lambda w: w.root.leaf("named", san=("client.test",))),
+    "for no purpose in particular": Row(lambda w: w.root.leaf("no EKU", eku=None)),
     "self-signed": Row(lambda _: self_signed("self-signed"), reason="unknown_issuer"),
     "expired": Row(lambda w: w.root.leaf("expired", not_after=NOW - DAY), reason="expired"),
     "not yet valid": Row(
@@ -112,6 +124,32 @@ def test_certificate(served: Behind, name: str) -> None:
             reply.admitted(key, client)
         else:
             reply.refused(row.wanted, f"certificate.{row.reason}")
+
+
+NONE = Row(lambda w: w.root.leaf("unused"), reason="not_presented")
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+@pytest.mark.parametrize("name", [*ROWS, "none"])
+def test_certificate_by_curl(served: Behind, name: str, version: str) -> None:
+    """The same by a client of another make."""
+    row = ROWS.get(name, NONE)
+    client = None if name == "none" else row.make(served.gate.world)
+    key = served.gate.key(pins=(row.registered(client),) if client else (), allowed=(CALLER,))
+    shown = () if client is None else cert_options(served.gate.world.files(client))
+    [answer] = curl(
+        served.edge.port,
+        served.edge.certificates.server,
+        *("--interface", CALLER, "--tlsv" + version, "--tls-max", version, *shown),
+        *header_options([f"{header}: {value}" for header, value in headers_of(key)]),
+    )
+    if row.reason is None:
+        answer.admitted(key)
+    else:
+        answer.check()
+        # Not `is_`: after a certificate nginx would itself refuse, nginx ends the connection.
+        assert (answer.status, answer.json) == (row.wanted.status, {"message": row.wanted.text})
+        assert served.gate.entry(answer.ray).reason == f"certificate.{row.reason}"
 
 
 @both_versions

@@ -11,6 +11,7 @@ from guarita.facts import PresentedCertificate
 from guarita.identity import Identity
 from guarita.serving.asgi import Guarita
 from guarita.serving.backend import Backend
+from guarita.serving.edge import TrustedProxies
 from tests import vectors_delfinance as v
 from tests.serving.by_hand import Call, answers, part, scope_of, start
 from tests.vectors_delfinance_world import ADDRESS, PRINCIPALS
@@ -64,6 +65,38 @@ async def test_no_header_poses_as_a_certificate(name: str) -> None:
     without["headers"] += [(name.encode(), b"{}")]
     reply = await Call(gate(world, answers()), without, b"").answer()
     assert json.loads(reply.body) == {"message": "Valid client certificate required (mTLS)"}
+
+
+@pytest.mark.parametrize("mode", ["valid", "strict"])
+async def test_a_trusted_proxys_own_certificate_is_not_the_callers(mode: Any) -> None:
+    """An edge that speaks mutual TLS to the gate shows its own certificate on the connection."""
+    world = World(v.Given(key=v.KeyState(mode=mode)))
+    proxies = TrustedProxies(["192.0.2.10"])
+    through = scope(world, client=("192.0.2.10", 50_000))
+    through["headers"] += [(b"x-forwarded-for", ADDRESS.encode())]
+    call = Call(gate(world, answers(), trusted_proxies=proxies), through, b"")
+    reply = await call.answer()
+    assert (reply.status, json.loads(reply.body)) == (
+        403,
+        {"message": "Valid client certificate required (mTLS)"},
+    )
+
+
+@pytest.mark.parametrize("twin", [b"x_delfinance_account_id", b"X_Delbank_Api_Key"])
+async def test_twins_of_what_was_checked_never_reach_the_application(twin: bytes) -> None:
+    """CGI and WSGI take both spellings for one name, and could read the one nobody checked."""
+    world, seen = World(v.Given()), list[Any]()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.extend(name for name, _ in scope["headers"])
+        await send(start())
+        await send(part(b"{}"))
+
+    with_twin = scope(world)
+    with_twin["headers"] += [(twin, b"acc_2")]
+    assert (await Call(gate(world, app), with_twin, b"").answer()).status == 200
+    assert twin.lower() not in {name.lower() for name in seen}
+    assert b"x-delfinance-account-id" in seen
 
 
 async def test_validation_expired_closes_the_connection_and_carries_ray_and_hsts() -> None:

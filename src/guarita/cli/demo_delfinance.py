@@ -12,7 +12,7 @@ from guarita.profiles.delfinance import PRODUCTION
 
 SERVER_NAMES = ("localhost",)
 SERVER_ADDRESSES = ("127.0.0.1", "::1")
-DAYS = 30
+DAYS = 60
 
 
 class Material:

@@ -34,6 +34,8 @@ from guarita.serving.tls import ClientCertificateContext, client_certificate_con
 from guarita.serving.tls_server import TLSServer
 from guarita.serving.uvicorn_http import protocol_for
 
+log = logging.getLogger("guarita.demo")
+
 GRACE_S = 30
 """How long requests in flight may take to finish once the demo is told to stop, in seconds."""
 
@@ -86,7 +88,7 @@ def serve(
         resource = Guarita(create_resource_app(), delfinance, backend, decision_log=decision_log)
         context = client_certificate_context(material.server_certificate, material.server_key)
         sites = [
-            Site(bank, MINHA_KONTA, sockets),
+            Site(RevocationList(bank, folder.ca_path), MINHA_KONTA, sockets),
             Site(RevocationList(resource, folder.ca_path), delfinance, tls_sockets, context),
         ]
         servers = [_Server(_config(site, decision_log), site.context) for site in sites]
@@ -130,7 +132,10 @@ async def _renew(authority: Authority) -> None:
     """Publish the revocation list again every day, long before it ends."""
     while True:
         await asyncio.sleep(DAY_S)
-        await asyncio.to_thread(publish, authority)
+        try:
+            await asyncio.to_thread(publish, authority)
+        except Exception:
+            log.exception("the revocation list could not be renewed; trying again tomorrow")
 
 
 def _config(site: Site, decision_log: DecisionLog) -> uvicorn.Config:

@@ -156,8 +156,9 @@ class Guarita:
             if proxies.believes(address):
                 ray = believable_ray(headers.get(RAY_HEADER)) or ray
                 secure = secure or headers.get(b"x-forwarded-proto") == b"https"
-                if self.certificate_header is not None:
-                    certificate = self._from_edge(self.certificate_header, headers, at)
+                # The connection is the proxy's: a certificate shown on it is not the caller's.
+                header = self.certificate_header
+                certificate = None if header is None else self._from_edge(header, headers, at)
         return Facts(
             scope.get("method", "GET"),
             raw_path_of(scope),
