@@ -12,10 +12,12 @@ from typing import Any
 from urllib.parse import unquote
 
 from guarita.decision import Decision, Refuse
-from guarita.facts import Facts
+from guarita.facts import Facts, Headers, PresentedCertificate
 from guarita.profile import Profile, RouteClass
 from guarita.serving.asgi import Guarita
 from guarita.serving.backend import Backend
+from guarita.serving.certificates import CertificateHeader
+from guarita.serving.edge import NO_PROXIES
 from tests import vectors_delfinance as v
 from tests.doors import Reply
 from tests.worlds_delfinance import World, header_pairs
@@ -57,6 +59,17 @@ class _Noted:
         pass
 
 
+class _Edge(CertificateHeader):
+    """A trusted edge passes on the case's certificate; how it is written is tested elsewhere."""
+
+    def __init__(self, passed_on: PresentedCertificate | None) -> None:
+        super().__init__("rfc9440")
+        self.passed_on = passed_on
+
+    def presented(self, headers: Headers, arrival: float) -> PresentedCertificate | None:
+        return self.passed_on
+
+
 def through_asgi(world: World, wire: v.Wire) -> Reply:
     """The middleware, called as a server that terminates TLS would call it."""
 
@@ -73,6 +86,7 @@ def through_asgi(world: World, wire: v.Wire) -> Reply:
         world.profile,
         Backend(world, world, world, blocker=world, certificates=world),
         trusted_proxies=world.proxies,
+        certificate_header=None if world.proxies is NO_PROXIES else _Edge(world.presented(wire)),
         decision_log=_Noted(world),
         clock=lambda: world.at,
     )
