@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from guarita.cli.demo import listen
+from guarita.cli.loopback import listen
 from guarita.cli.output import RefusedError
 from guarita.crypto import signature
 from tests.cli.support import PROGRAM, environment
@@ -168,6 +168,9 @@ def test_ready_line_and_end(start: Callable[..., Demo], tmp_path: Path) -> None:
     others = {name: part for name, part in demo.ready.items() if name != "minhakonta"}
     data = str((tmp_path / "data").resolve())
     delfinance = others.pop("delfinance")
+    other = others.pop("other_merchant")
+    assert set(other) == {"account_id", "client_id", "client_secret", "pix_key"}
+    assert other["account_id"] != demo.bank["account_id"]
     assert others == {"portal": None, "admin": None, "data": data}
     assert set(delfinance) == {
         *("base_url", "account_id", "api_key", "certificate", "private_key"),
@@ -177,6 +180,39 @@ def test_ready_line_and_end(start: Callable[..., Demo], tmp_path: Path) -> None:
     assert all(Path(delfinance[name]).is_file() for name in ("certificate", "private_key", "ca"))
     assert demo.balance()[0] == 200
     assert demo.stop() == (0, "")
+
+
+def test_each_merchant_has_its_own_money(start: Callable[..., Demo]) -> None:
+    demo = start()
+    other = demo.ready["other_merchant"]
+    paid = guarita(Path(demo.ready["data"]), "sandbox", "pay", other["pix_key"], "--amount", "10")
+    assert paid.returncode == 0, paid.stderr
+    assert json.loads(demo.balance()[1])["balance"] == 500_000_000
+    demo.bank = other
+    assert json.loads(demo.balance()[1])["balance"] == 500_000_000 + 1000 - 350
+
+
+def test_the_description_alone_is_beside_the_gate(start: Callable[..., Demo]) -> None:
+    demo = start()
+    answers = {}
+    for method, path in (
+        ("GET", "/openapi.json"),
+        ("POST", "/openapi.json"),
+        ("HEAD", "/openapi.json"),
+        ("GET", "/openapi.json/"),
+        ("GET", "/api/external/openapi.json"),
+        ("GET", "/api/external/pix/keys"),
+    ):
+        connection = http.client.HTTPConnection("127.0.0.1", demo.port, timeout=10)
+        connection.request(method, path)
+        response = connection.getresponse()
+        answers[method, path] = response.status
+        body = response.read()
+        connection.close()
+        if response.status == 200:
+            assert "/pix/cash-out" in body.decode()
+    assert answers.pop(("GET", "/openapi.json")) == 200
+    assert set(answers.values()) <= {401, 404, 405, 415}, answers
 
 
 def test_ipv6_is_served_where_there_is_any(start: Callable[..., Demo]) -> None:
@@ -274,7 +310,10 @@ def test_a_new_start_revokes_the_former_credentials(
         first.bank["client_id"]: "revoked",
         json.loads(own.stdout)["client_id"]: "active",
         second.bank["client_id"]: "active",
+        first.ready["other_merchant"]["client_id"]: "revoked",
+        second.ready["other_merchant"]["client_id"]: "active",
     }
+    assert second.ready["other_merchant"]["pix_key"] == first.ready["other_merchant"]["pix_key"]
 
 
 def test_the_printed_commands_work_when_pasted(tmp_path: Path) -> None:
@@ -304,6 +343,8 @@ def test_the_printed_commands_work_when_pasted(tmp_path: Path) -> None:
     assert statuses == ["200", "200", "200", "401"]
     assert pasted.stdout.count("x-idempotent-replay: true") == 1
     assert "refused by signature" in pasted.stdout
+    assert re.search(r"^amount +R\$ 45,90$", pasted.stdout, re.MULTILINE)
+    assert re.search(r"^books +right$", pasted.stdout, re.MULTILINE)
     assert re.search(r"^status +revoked$", pasted.stdout, re.MULTILINE)
     assert process.returncode == 0
 

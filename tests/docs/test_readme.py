@@ -12,6 +12,7 @@ import pytest
 
 from guarita.cli import command_tree
 from guarita.cli.demo_text import ready
+from guarita.cli.settings import split
 from guarita.tables import filled
 from tests.docs.examples import PAGES, ROOT, blocks, run, write_programs
 
@@ -19,7 +20,7 @@ README = ROOT / "README.md"
 PROGRAMS = [
     page for page in PAGES if blocks(page, "python") and page.name != "delfinance.md"
 ]  # delfinance.md has a test module of its own
-COMMANDS = [README, ROOT / "docs" / "delfinance.md"]
+COMMANDS = [README, ROOT / "docs" / "delfinance.md", ROOT / "docs" / "sandbox.md"]
 
 CALL = """
 import asyncio, json, sqlite3, sys
@@ -152,7 +153,7 @@ def test_every_command_exists(page: Path) -> None:
     lines = commands(page)
     assert len(lines) > 12
     for line in lines:
-        words = shlex.split(re.split(r"[<;|]", line)[0], comments=True)[1:]
+        _, words = split(shlex.split(re.split(r"[<;|]", line)[0], comments=True)[1:], {})
         if words[0] not in LATER:
             assert exists(words) is None, f"{line}: {exists(words)}"
 
@@ -170,7 +171,7 @@ def test_subcommands_named_after_a_comma_exist() -> None:
             assert exists([group, *name.split()]) is None, f"guarita {group} {name}"
 
 
-@pytest.mark.parametrize("wrong", ["serve", "key unknown", "sign --secret", "account remove NAME"])
+@pytest.mark.parametrize("wrong", ["server", "key unknown", "sign --secret", "account remove NAME"])
 def test_a_command_that_does_not_exist_is_noticed(wrong: str) -> None:
     assert exists(wrong.split()) is not None
 
@@ -186,6 +187,7 @@ def test_curl_lines_are_the_demos() -> None:
             "T",
         ),
         "data": "D",
+        "other_merchant": dict.fromkeys(("client_id", "client_secret", "pix_key"), "O"),
     }
     printed = ready(document)
     shown = next(block.text for block in blocks(README, "sh") if "curl" in block.text)

@@ -11,7 +11,9 @@ from typing import Any
 import httpx
 from starlette.types import ASGIApp
 
-from guarita.sandbox import CashOut, pix_keys
+from guarita.sandbox.bank import Bank
+from guarita.sandbox.pix.payouts import CashOut
+from guarita.sandbox.text import pix_keys
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ACCOUNT = "acc_1"
@@ -40,6 +42,13 @@ def vectors(name: str) -> dict[str, Any]:
 
 def order(amount: int = 3000, key: str = "52998224725", external_id: str | None = None) -> CashOut:
     return CashOut(amount, pix_keys.parse(key), external_id=external_id)
+
+
+def events(bank: Bank, *subjects: str) -> list[tuple[str, str]]:
+    """Type and status of the webhook events written so far, in order; of these subjects, if any."""
+    with bank.database.reading() as conn:
+        rows = conn.execute("SELECT subject, event_type, status FROM events ORDER BY number")
+        return [(row[1], row[2]) for row in rows if not subjects or row[0] in subjects]
 
 
 def client(app: ASGIApp) -> httpx.AsyncClient:

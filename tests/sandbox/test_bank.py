@@ -1,7 +1,7 @@
-"""The use cases without HTTP: opening, paying, reading back, settings, and the file's life."""
+"""The use cases without HTTP: opening, reading back, settings, and the file's life."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -9,10 +9,20 @@ from typing import Any
 
 import pytest
 
-from guarita.sandbox import Bank, CashOut, pix_keys
-from guarita.sandbox.ledger import InsufficientBalance
-from guarita.sandbox.payments import TransactionNotFound
+from guarita.sandbox.bank import Bank
+from guarita.sandbox.books.statement import StatementQuery
+from guarita.sandbox.books.transactions import Transaction, TransactionNotFound
+from guarita.sandbox.pix.charges import CashIn
+from guarita.sandbox.pix.disputes import DefenseOrder
+from guarita.sandbox.pix.refunds import RefundOrder
+from guarita.sandbox.pix.rules import Bucket, Rules
+from guarita.sandbox.refusals import Missing
+from guarita.sandbox.webhooks.subscriptions import WebhookOrder
+from guarita.sandbox.world import World
 from tests.sandbox.support import ACCOUNT, FEE, Clock, order
+
+OTHER = "acc_2"
+OPENING = 1_000_000
 
 
 @pytest.fixture
@@ -22,66 +32,154 @@ def clock() -> Clock:
 
 @pytest.fixture
 def bank(tmp_path: Path, clock: Clock) -> Iterator[Bank]:
-    with Bank(tmp_path, opening_balance=1_000_000, clock=clock) as opened:
+    with Bank(tmp_path, rules=Rules(opening_balance=OPENING), clock=clock) as opened:
         yield opened
 
 
 def test_an_account_opens_once_with_a_balance_posted_from_equity(bank: Bank) -> None:
     for _ in range(3):
-        assert bank.balance(ACCOUNT).balance == 1_000_000
+        assert bank.balance(ACCOUNT).balance == OPENING
     audit = bank.check_ledger()
-    assert (audit.accounts, audit.postings, audit.entries) == (2, 1, 2)
+    assert (audit.postings, audit.entries) == (1, 2)
+    with bank.database.reading() as conn:
+        kinds = [row[0] for row in conn.execute("SELECT kind FROM ledger_accounts ORDER BY kind")]
+    assert kinds == ["clearing", "customer", "equity", "hold", "income"]
 
 
-def test_a_payment_costs_amount_and_fee_and_is_settled_when_read_back(bank: Bank) -> None:
-    payment = bank.cash_out(ACCOUNT, order(3000))
-    assert (payment.amount, payment.fee_amount, payment.net_amount) == (300_000, FEE, 300_350)
+def test_an_account_opens_with_one_random_key(bank: Bank) -> None:
+    (key,) = bank.pix_keys(ACCOUNT)
+    assert (key.key_type, key.status) == ("evp", "active")
+    assert bank.pix_keys(ACCOUNT) == [key]
+    assert bank.pix_keys(OTHER) != [key]
+
+
+def test_the_balance_is_what_is_available_and_what_is_pending(bank: Bank, clock: Clock) -> None:
+    bank.cash_out(ACCOUNT, order(3000))
+    balance = bank.balance(ACCOUNT)
+    assert (balance.balance, balance.pending, balance.available) == (OPENING, 300_350, 699_650)
+    clock.advance(seconds=1)
+    bank.work()
     balance = bank.balance(ACCOUNT)
     assert (balance.balance, balance.pending, balance.available) == (699_650, 0, 699_650)
-    found = bank.transaction(ACCOUNT, payment.transaction_id)
-    assert found == payment
-    assert (found.status, found.created_at) == ("settled", "2026-05-01T12:00:30Z")
 
 
-def test_the_whole_balance_can_be_spent_and_not_a_unit_more(tmp_path: Path) -> None:
-    with Bank(tmp_path / "enough", opening_balance=300_350) as bank:
-        bank.cash_out(ACCOUNT, order(3000))
-        assert bank.balance(ACCOUNT).balance == 0
-    with Bank(tmp_path / "short", opening_balance=300_349) as bank:
-        with pytest.raises(InsufficientBalance):
-            bank.cash_out(ACCOUNT, order(3000))
-        assert bank.balance(ACCOUNT).balance == 300_349
-        assert bank.count_payments(ACCOUNT) == 0
-        assert bank.check_ledger().ok
+def test_a_transaction_is_found_by_each_of_its_names(bank: Bank, clock: Clock) -> None:
+    payout = bank.cash_out(ACCOUNT, order(external_id="pay-1"))
+    assert bank.transaction(ACCOUNT, payout.transaction_id) == payout
+    assert bank.by_end_to_end_id(ACCOUNT, payout.end_to_end_id) == payout
+    assert bank.by_external_id(ACCOUNT, "pay-1") == payout
+    assert bank.by_tag(ACCOUNT, payout.transaction_id[:14]) == [payout]
+    assert bank.by_tag(ACCOUNT, "PIXIN") == []
+    assert bank.statement(ACCOUNT, StatementQuery()) == [payout]
 
 
-def test_each_submission_is_a_payment_with_ids_of_its_own(bank: Bank) -> None:
-    payments = [bank.cash_out(ACCOUNT, order(100)) for _ in range(5)]
-    assert len({p.transaction_id for p in payments}) == 5
-    assert len({p.end_to_end_id for p in payments}) == 5
-    assert len({p.uuid for p in payments}) == 5
-    assert bank.count_payments(ACCOUNT) == 5
-
-
-def test_accounts_do_not_see_each_other(bank: Bank) -> None:
-    payment = bank.cash_out(ACCOUNT, order())
+def test_a_charge_is_found_and_after_payment_its_receipt(bank: Bank, clock: Clock) -> None:
+    charge = bank.cash_in(ACCOUNT, CashIn(3000, external_id="sub-1"))
+    assert bank.transaction(ACCOUNT, charge.transaction_id) == charge
+    assert bank.by_external_id(ACCOUNT, "sub-1") == charge
+    assert bank.by_tag(ACCOUNT, charge.transaction_id[:5]) == [charge]
     with pytest.raises(TransactionNotFound):
-        bank.transaction("acc_2", payment.transaction_id)
-    assert bank.count_payments("acc_2") == 0
-    assert bank.balance("acc_2").balance == 1_000_000
+        bank.receipt(ACCOUNT, charge.transaction_id)
+
+    receipt = World(bank).pay(charge.transaction_id)
+    paid = bank.transaction(ACCOUNT, charge.transaction_id)
+    assert not isinstance(paid, Transaction)
+    assert (paid.status, paid.paid_transaction_id) == ("paid", receipt.transaction_id)
+    assert bank.by_external_id(ACCOUNT, "sub-1") == receipt
+    assert bank.receipt(ACCOUNT, charge.transaction_id) == receipt
+    assert bank.receipt(ACCOUNT, receipt.transaction_id) == receipt
+    assert bank.by_end_to_end_id(ACCOUNT, receipt.end_to_end_id) == receipt
+
+
+def test_of_several_with_one_external_id_the_latest_is_found(bank: Bank, clock: Clock) -> None:
+    bank.cash_out(ACCOUNT, order(external_id="x"))
+    clock.advance(seconds=1)
+    charge = bank.cash_in(ACCOUNT, CashIn(3000, external_id="x"))
+    assert bank.by_external_id(ACCOUNT, "x") == charge
+    clock.advance(seconds=1)
+    payout = bank.cash_out(ACCOUNT, order(external_id="x"))
+    assert bank.by_external_id(ACCOUNT, "x") == payout
+
+
+def test_a_receipt_is_for_a_known_outcome(bank: Bank, clock: Clock) -> None:
+    payout = bank.cash_out(ACCOUNT, order())
+    with pytest.raises(TransactionNotFound):
+        bank.receipt(ACCOUNT, payout.transaction_id)
+    World(bank).reject(payout.transaction_id)
+    assert bank.receipt(ACCOUNT, payout.transaction_id).status == "failed"
+
+
+def test_tagged_transactions_come_newest_first_and_fifty_at_most(bank: Bank, clock: Clock) -> None:
+    made: list[Any] = []
+    for number in range(60):
+        clock.advance(seconds=1)
+        made.append(
+            bank.cash_in(ACCOUNT, CashIn(100))
+            if number % 2
+            else bank.cash_out(ACCOUNT, order(1, external_id=str(number)))
+        )
+    found = bank.by_tag(ACCOUNT, "")
+    newest = [each.transaction_id for each in reversed(made)]
+    assert [each.transaction_id for each in found] == newest[:50]
+
+
+def test_accounts_do_not_see_each_other(bank: Bank, clock: Clock) -> None:
+    payout = bank.cash_out(ACCOUNT, order(external_id="pay-1"))
+    charge = bank.cash_in(ACCOUNT, CashIn(3000, external_id="sub-1"))
+    receipt = World(bank).pay(charge.transaction_id)
+    case = World(bank).infraction(receipt.transaction_id)
+    hook = bank.create_webhook(ACCOUNT, WebhookOrder("https://a.test/", ("pix.charge.paid",)))
+    for transaction_id in (payout.transaction_id, charge.transaction_id, receipt.transaction_id):
+        for query in (bank.transaction, bank.receipt):
+            with pytest.raises(TransactionNotFound):
+                query(OTHER, transaction_id)
+        assert bank.by_tag(OTHER, transaction_id) == []
+    for external_id in ("pay-1", "sub-1"):
+        with pytest.raises(TransactionNotFound):
+            bank.by_external_id(OTHER, external_id)
+    with pytest.raises(TransactionNotFound):
+        bank.by_end_to_end_id(OTHER, payout.end_to_end_id)
+    for attempt in (
+        lambda: bank.refund(OTHER, RefundOrder(receipt.transaction_id)),
+        lambda: bank.infraction(OTHER, case.id),
+        lambda: bank.defend(OTHER, case.id, DefenseOrder("x")),
+        lambda: bank.delete_webhook(OTHER, hook.id),
+    ):
+        with pytest.raises(Missing):
+            attempt()
+    assert bank.infractions(OTHER) == []
+    assert bank.webhooks(OTHER) == []
+    assert bank.statement(OTHER, StatementQuery()) == []
+    assert bank.count_payments(OTHER) == 0
+    assert bank.balance(OTHER).balance == OPENING
+
+
+def test_a_webhook_is_registered_shown_and_deleted(bank: Bank) -> None:
+    made = bank.create_webhook(ACCOUNT, WebhookOrder("https://a.test/", ("pix.charge.paid",)))
+    assert made.secret is not None
+    (shown,) = bank.webhooks(ACCOUNT)
+    assert (shown.id, shown.secret) == (made.id, None)
+    bank.delete_webhook(ACCOUNT, made.id)
+    assert bank.webhooks(ACCOUNT) == []
+    with pytest.raises(Missing):
+        bank.delete_webhook(ACCOUNT, made.id)
 
 
 @pytest.mark.parametrize("unknown", ["", "PIXOUT", "' OR 1=1 --", "\ud800", "x" * 65, "é"])
 def test_unknown_transactions_are_not_found(bank: Bank, unknown: str) -> None:
     bank.cash_out(ACCOUNT, order())
-    with pytest.raises(TransactionNotFound):
-        bank.transaction(ACCOUNT, unknown)
-
-
-@pytest.mark.parametrize("amount", [0, -1, True, 1.0, "1", 10**13 + 1])
-def test_an_order_without_a_sound_amount_cannot_be_made(amount: Any) -> None:
-    with pytest.raises(ValueError, match="amount"):
-        CashOut(amount, pix_keys.parse("52998224725"))
+    for query in (bank.transaction, bank.receipt, bank.by_end_to_end_id, bank.by_external_id):
+        with pytest.raises(TransactionNotFound):
+            query(ACCOUNT, unknown)
+    if unknown not in ("", "PIXOUT"):
+        assert bank.by_tag(ACCOUNT, unknown) == []
+    for attempt in (
+        lambda: bank.infraction(ACCOUNT, unknown),
+        lambda: bank.defend(ACCOUNT, unknown, DefenseOrder("x")),
+        lambda: bank.refund(ACCOUNT, RefundOrder(unknown)),
+    ):
+        with pytest.raises(Missing):
+            attempt()
 
 
 @pytest.mark.parametrize(
@@ -94,20 +192,54 @@ def test_an_order_without_a_sound_amount_cannot_be_made(amount: Any) -> None:
         {"fee": True},
         {"ispb": "123"},
         {"ispb": "1234567é"},
+        {"settlement_delay_s": -1},
+        {"review_s": float("nan")},
+        {"queue_retry_s": 0},
+        {"queue_limit_s": float("inf")},
     ],
     ids=str,
 )
-def test_settings_that_cannot_be_right_are_refused(tmp_path: Path, settings: Any) -> None:
+def test_settings_that_cannot_be_right_are_refused(settings: Any) -> None:
     with pytest.raises(ValueError, match=next(iter(settings))):
-        Bank(tmp_path, **settings)
+        Rules(**settings)
 
 
+@pytest.mark.parametrize("bucket", [(0, 1), (-1, 1), (1.5, 1), (1, 0), (1, -1)], ids=str)
+def test_buckets_that_cannot_be_right_are_refused(bucket: Any) -> None:
+    with pytest.raises(ValueError, match="bucket"):
+        Bucket(*bucket)
+
+
+CALLS: dict[str, Callable[[Bank, str], object]] = {
+    "balance": lambda bank, account: bank.balance(account),
+    "cash_out": lambda bank, account: bank.cash_out(account, order()),
+    "cash_in": lambda bank, account: bank.cash_in(account, CashIn(1)),
+    "refund": lambda bank, account: bank.refund(account, RefundOrder("x")),
+    "transaction": lambda bank, account: bank.transaction(account, "x"),
+    "by_end_to_end_id": lambda bank, account: bank.by_end_to_end_id(account, "x"),
+    "by_external_id": lambda bank, account: bank.by_external_id(account, "x"),
+    "by_tag": lambda bank, account: bank.by_tag(account, "x"),
+    "receipt": lambda bank, account: bank.receipt(account, "x"),
+    "statement": lambda bank, account: bank.statement(account, StatementQuery()),
+    "pix_keys": lambda bank, account: bank.pix_keys(account),
+    "infractions": lambda bank, account: bank.infractions(account),
+    "infraction": lambda bank, account: bank.infraction(account, "x"),
+    "defend": lambda bank, account: bank.defend(account, "x", DefenseOrder("x")),
+    "create_webhook": lambda bank, account: bank.create_webhook(
+        account, WebhookOrder("https://a.test/", ("pix.charge.paid",))
+    ),
+    "webhooks": lambda bank, account: bank.webhooks(account),
+    "delete_webhook": lambda bank, account: bank.delete_webhook(account, "x"),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 @pytest.mark.parametrize("account", ["", " ", "a b", "a\n", "x" * 129, "conta-é", "\ud800"])
-def test_account_ids_have_a_form(bank: Bank, account: str) -> None:
+def test_account_ids_have_a_form(
+    bank: Bank, account: str, call: Callable[[Bank, str], object]
+) -> None:
     with pytest.raises(ValueError, match="account id"):
-        bank.balance(account)
-    with pytest.raises(ValueError, match="account id"):
-        bank.cash_out(account, order())
+        call(bank, account)
 
 
 def test_a_clock_without_time_zone_is_refused_and_posts_nothing(tmp_path: Path) -> None:
@@ -119,12 +251,24 @@ def test_a_clock_without_time_zone_is_refused_and_posts_nothing(tmp_path: Path) 
 
 
 def test_money_survives_a_restart(tmp_path: Path) -> None:
-    with Bank(tmp_path) as bank:
-        payment = bank.cash_out(ACCOUNT, order())
+    clock = Clock()
+    with Bank(tmp_path, clock=clock) as bank:
+        payout = bank.cash_out(ACCOUNT, order())
         left = bank.balance(ACCOUNT)
-    with Bank(tmp_path, opening_balance=1) as again:
+    with Bank(tmp_path, rules=Rules(opening_balance=1), clock=clock) as again:
         assert again.balance(ACCOUNT) == left
-        assert again.transaction(ACCOUNT, payment.transaction_id) == payment
+        assert again.transaction(ACCOUNT, payout.transaction_id) == payout
+        clock.advance(seconds=1)
+        again.work()
+        assert again.transaction(ACCOUNT, payout.transaction_id).status == "settled"
+
+
+def test_the_fee_is_that_of_the_rules(tmp_path: Path) -> None:
+    with Bank(tmp_path / "dear", rules=Rules(fee=FEE * 2)) as bank:
+        assert bank.cash_out(ACCOUNT, order()).fee_amount == FEE * 2
+    with Bank(tmp_path / "free", rules=Rules(fee=0)) as bank:
+        assert bank.cash_out(ACCOUNT, order(3000)).net_amount == 300_000
+        assert bank.check_ledger().ok
 
 
 def test_a_closed_bank_says_so(tmp_path: Path) -> None:
@@ -143,7 +287,7 @@ def test_a_file_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_the_file_is_written_durably(tmp_path: Path, bank: Bank) -> None:
-    with bank._database.writing() as conn:
+    with bank.database.writing() as conn:
         assert conn.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
         assert conn.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
         assert conn.execute("PRAGMA foreign_keys").fetchone()[0] == 1

@@ -15,7 +15,7 @@ import uvicorn
 
 from guarita.data_folder import DataFolder
 from guarita.profiles.minhakonta import MINHA_KONTA
-from guarita.sandbox import create_app
+from guarita.sandbox import Rules, create_app
 from guarita.serving.asgi import Guarita
 from guarita.serving.backend import Backend
 
@@ -44,7 +44,7 @@ class DiesAfterCommit:
 def main(descriptor: str, data: str) -> None:
     folder = DataFolder(Path(data))
     backend = Backend.embedded(folder)
-    bank = create_app(folder.path, opening_balance=10**12)
+    bank = create_app(folder.path, rules=Rules(opening_balance=10**12))
     config = uvicorn.Config(
         Guarita(DiesAfterCommit(bank, folder.path / "die"), MINHA_KONTA, backend),
         http="httptools",

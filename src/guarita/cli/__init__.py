@@ -1,4 +1,4 @@
-"""The command line: the keyring's use cases for an operator's shell, and the demo.
+"""The command line: the keyring's use cases for an operator's shell, the sandbox, and the demo.
 
 Here: the entry point, the tree of commands, and the way from an error to an exit status. A
 command's own file is imported only when it is called: `guarita sign` loads no server.
@@ -46,6 +46,7 @@ COMMANDS = {
     "explain": ("explain:explain", "Say why a request was decided as it was, by its Ray-ID."),
     "idempotency": ("idempotency:app", "List idempotency records, resolve unknown outcomes."),
     "migrate": ("migrate:migrate", "Bring the data folder's database up to date."),
+    "sandbox": ("sandbox:app", "Drive the sandbox bank: its payers, other banks, its books."),
     "demo": ("demo:demo", "Serve a sandbox bank behind the gate, with fresh credentials."),
 }
 """Where each command is (module in this package, name), and its line in the list of commands."""

@@ -14,6 +14,8 @@ from msgspec import Struct
 
 from guarita.cli.authority import DAY_S, publish
 from guarita.cli.demo_delfinance import Material
+from guarita.cli.demo_description import DescriptionBesideGate
+from guarita.cli.sandbox_serving import log_no_drops
 from guarita.data_folder import DataFolder
 from guarita.decision_log import DecisionLog
 from guarita.layers.certificate import ClientCertificate
@@ -38,6 +40,8 @@ log = logging.getLogger("guarita.demo")
 
 GRACE_S = 30
 """How long requests in flight may take to finish once the demo is told to stop, in seconds."""
+
+_WHY_LOOPBACK = "the demo listens on loopback alone, and its merchants receive there"
 
 
 class Site(Struct, frozen=True):
@@ -83,12 +87,18 @@ def serve(
         verifier = CertificateVerifier(ChainVerifier(authority.chain[-1:]), revocations)
         backend = Backend.embedded(folder, certificates=verifier)
         stack.callback(backend.close)
-        bank = Guarita(create_app(folder.path), MINHA_KONTA, backend, decision_log=decision_log)
+        log_no_drops()
+        # Who develops against the demo receives its webhooks on the same machine, and nobody else
+        # reaches the demo to register one.
+        log.warning("webhooks are delivered to loopback addresses too: %s", _WHY_LOOPBACK)
+        bank = create_app(folder.path, unsafe_loopback_webhooks=True)
+        gate = Guarita(bank, MINHA_KONTA, backend, decision_log=decision_log)
+        described = DescriptionBesideGate(gate, bank)
         delfinance = PRODUCTION.with_layers(ClientCertificate(validation_ttl, on_outage=REFUSE))
         resource = Guarita(create_resource_app(), delfinance, backend, decision_log=decision_log)
         context = client_certificate_context(material.server_certificate, material.server_key)
         sites = [
-            Site(RevocationList(bank, folder.ca_path), MINHA_KONTA, sockets),
+            Site(RevocationList(described, folder.ca_path), MINHA_KONTA, sockets),
             Site(RevocationList(resource, folder.ca_path), delfinance, tls_sockets, context),
         ]
         servers = [_Server(_config(site, decision_log), site.context) for site in sites]

@@ -12,7 +12,10 @@ _TEXT = Template(
     """\
 Guarita demo: a sandbox bank behind the gate, on $base_url.
 Data folder: $data
-The key is good until the next demo starts there. Ctrl-C ends the demo.
+The keys are good until the next demo starts there. Ctrl-C ends the demo.
+Next: the tour in docs/sandbox.md (receive, send, refund, dispute, webhooks). It starts the demo,
+in place of this one, with: make -s demo ARGS=--json > demo.json
+The API for programs: $base_url/openapi.json
 
 Paste into another terminal:
 
@@ -54,8 +57,17 @@ RAY=$$(curl -sS -i -w '\\n' -X POST "$$BASE_URL/api/external/pix/cash-out" \\
 # 5. Why it was refused
 $guarita explain "$$RAY"
 
-# 6. The key revoked: within a second the gate refuses it, without a restart
+# 6. The other merchant is paid from outside; then the proof that the books are right
+OTHER_PIX_KEY=$other_pix_key
+$guarita sandbox pay "$$OTHER_PIX_KEY" --amount 4590
+$guarita sandbox check-ledger
+
+# 7. The key revoked: within a second the gate refuses it, without a restart
 $guarita key revoke "$$CLIENT_ID"
+
+# The other merchant: its credentials for the same commands
+CLIENT_ID=$other_client_id
+CLIENT_SECRET=$other_client_secret
 
 # Delfinance, on $tls_url: API key, account and client certificate
 API_KEY=$api_key
@@ -79,6 +91,7 @@ curl -sS -i -w '\\n' $tls_url/v1/resource --cacert $ca \\
 def ready(document: dict[str, Any]) -> str:
     """The text for a demo described by the ready document, its secret included."""
     bank, tls = document["minhakonta"], document["delfinance"]
+    other = document["other_merchant"]
     return _TEXT.substitute(
         base_url=bank["base_url"],
         client_id=bank["client_id"],
@@ -87,6 +100,9 @@ def ready(document: dict[str, Any]) -> str:
         tls_url=tls["base_url"],
         api_key=tls["api_key"],
         account_id=tls["account_id"],
+        other_client_id=other["client_id"],
+        other_client_secret=other["client_secret"],
+        other_pix_key=other["pix_key"],
         pkcs12_password=tls["pkcs12_password"],
         **{name: shlex.quote(tls[name]) for name in ("ca", "certificate", "private_key", "pkcs12")},
         guarita=f"{_program()} --data {shlex.quote(document['data'])}",

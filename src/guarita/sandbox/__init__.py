@@ -3,21 +3,22 @@ money laws.
 
 What belongs here: the names a user of the sandbox needs. The package knows nothing of Guarita's
 layers and imports nothing from the rest of `guarita`; who is calling reaches it as an account id
-(see `identity`).
+(see `api.identity`).
 
 How it is laid out, lowest first:
 
+- `text/`: pure functions over ids, keys, documents, codes
 - `database`, `migrations/`: one SQLite file, its connections, its schema
-- `ledger`: double entry; `audit`: the proof that the books are right
-- `identifiers`, `pix_keys`: pure functions over ids and keys
-- `payments`: use cases on an open connection; `bank`: the same use cases with their transactions,
-  without HTTP
-- `bodies`, `identity`, `errors`, `app`: the HTTP face
+- `books/`: double entry, accounts, transactions; `audit`: the proof that the books are right
+- `webhooks/`: the outbox of events and their delivery
+- `pix/`: why money moves, and the simulated world it moves in
+- `bank`: the use cases with their transactions, without HTTP; `world`: the other side
+- `api/`: the HTTP face; `resource`: another upstream, without operations
 """
 
-from guarita.sandbox.app import create_app
-from guarita.sandbox.audit import Audit, check_ledger
+from guarita.sandbox.api.app import create_app
 from guarita.sandbox.bank import Bank
-from guarita.sandbox.payments import CashOut, Payment
+from guarita.sandbox.books.audit import Audit, check_ledger
+from guarita.sandbox.pix.rules import Rules
 
-__all__ = ["Audit", "Bank", "CashOut", "Payment", "check_ledger", "create_app"]
+__all__ = ["Audit", "Bank", "Rules", "check_ledger", "create_app"]

@@ -7,9 +7,13 @@ import argparse
 import ipaddress
 import logging
 import sys
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
-from guarita.sandbox.app import create_app
+from guarita.sandbox.api.app import create_app
+from guarita.sandbox.pix.rules import Bucket, Rules
+from guarita.sandbox.webhooks import signing
 
 logger = logging.getLogger("guarita.sandbox")
 
@@ -37,6 +41,9 @@ def main(argv: list[str] | None = None) -> int:
             options.data,
             account=options.account,
             trust_identity_headers=options.trust_identity_headers,
+            rules=Rules(**{each.name: getattr(options, each.name) for each in fields(Rules)}),
+            unsafe_loopback_webhooks=options.unsafe_loopback_webhooks,
+            webhook_header_prefix=options.webhook_header_prefix,
         )
     except ValueError as error:
         print(error, file=sys.stderr)
@@ -60,7 +67,39 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--unsafe-public", action="store_true", help="allow a host that is not loopback"
     )
+    webhooks = parser.add_argument_group("webhooks")
+    webhooks.add_argument(
+        "--unsafe-loopback-webhooks",
+        action="store_true",
+        help="let webhooks lead to this machine, for development",
+    )
+    webhooks.add_argument(
+        "--webhook-header-prefix", default=signing.DEFAULT_PREFIX, help="default: %(default)s"
+    )
+    rules = parser.add_argument_group(
+        "rules", "amounts in base units (1/10,000 BRL), times in seconds"
+    )
+    for rule in fields(Rules):
+        _add_rule(rules, rule.name, rule.default)
     return parser
+
+
+def _add_rule(rules: Any, name: str, default: object) -> None:
+    """One option per setting of `Rules`; a bucket is written CAPACITY/PER_SECOND."""
+    is_bucket = isinstance(default, Bucket)
+    shown = f"{default.capacity}/{default.per_second}" if isinstance(default, Bucket) else default
+    rules.add_argument(
+        "--" + name.replace("_", "-"),
+        type=_bucket if is_bucket else type(default),
+        default=default,
+        metavar="CAPACITY/PER_SECOND" if is_bucket else None,
+        help=f"default: {shown}",
+    )
+
+
+def _bucket(text: str) -> Bucket:
+    capacity, _, per_second = text.partition("/")
+    return Bucket(int(capacity), float(per_second))
 
 
 def _is_loopback(host: str) -> bool:

@@ -18,7 +18,11 @@ from importlib.resources import files
 from pathlib import Path
 
 BUSY_TIMEOUT_S = 30.0
-MIGRATIONS = ("0001_ledger_and_payments.sql",)
+MIGRATIONS = (
+    "0001_ledger_and_payments.sql",
+    "0002_the_whole_bank.sql",
+    "0003_webhooks.sql",
+)
 
 _WAL_ATTEMPTS = 200
 _WAL_PAUSE_S = 0.05
@@ -157,6 +161,8 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
     Raises `RuntimeError` if the file was written by a later version of the bank.
     """
+    # Tables are rebuilt: references are checked once, at the end.
+    connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute("BEGIN IMMEDIATE")
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -169,6 +175,8 @@ def _migrate(connection: sqlite3.Connection) -> None:
         for name in MIGRATIONS[version:]:
             for statement in _statements((folder / name).read_text("utf-8")):
                 connection.execute(statement)
+        if connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
+            raise RuntimeError("bank.db holds a row without the row it refers to; not migrated")
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute("COMMIT")
     except BaseException:

@@ -1,0 +1,168 @@
+"""`guarita sandbox events|dead-letters|redeliver|webhook-test`: what the bank told its customers,
+and what became of it."""
+
+import json
+import sqlite3
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from guarita.cli import sandbox_bank
+from guarita.cli.output import OK, MisuseError, RefusedError, emit, table
+from guarita.cli.settings import current
+
+_DELIVERIES = ("delivered", "pending", "waiting", "dead", "cancelled")
+_LATEST = 50
+
+_COUNTS = ", ".join(
+    f"coalesce(sum(deliveries.status = '{state}'), 0) AS {state}" for state in _DELIVERIES
+)
+_EVENTS = f"""
+    SELECT * FROM (
+        SELECT events.number, events.id, events.event_type, events.status, events.account,
+            events.subject, events.body, events.created_at,
+            {_COUNTS}
+        FROM events LEFT JOIN deliveries ON deliveries.event = events.number
+        WHERE :account IS NULL OR events.account = :account
+        GROUP BY events.number ORDER BY events.number DESC LIMIT :latest
+    ) ORDER BY number
+"""  # noqa: S608 - fixed names
+
+
+def events(
+    *,
+    account: str | None = None,
+    latest: Annotated[int, Parameter(validator=Number(gt=0))] = _LATEST,
+) -> int:
+    """List the webhook events the bank wrote, oldest first, and how many deliveries of each were
+    made.
+
+    An event is written whether or not a webhook subscribed to it. Waiting: an earlier event of the
+    same payment is not delivered yet.
+
+    Parameters
+    ----------
+    account
+        Only events of this account_id.
+    latest
+        How many, counted from the newest.
+    """
+    with sandbox_bank.opened() as bank, bank.database.reading() as conn:
+        found = conn.execute(_EVENTS, {"account": account, "latest": latest}).fetchall()
+    rows = [
+        (
+            *(one["id"], one["created_at"], one["event_type"], one["status"], one["subject"]),
+            ", ".join(f"{one[state]} {state}" for state in _DELIVERIES if one[state]),
+        )
+        for one in found
+    ]
+    columns = ("event_id", "at", "event", "status", "subject", "deliveries")
+    text = table(columns, rows, "There are no events yet.")
+    emit(current().json, [_event(one) for one in found], text)
+    return OK
+
+
+def dead_letters(*, account: str | None = None) -> int:
+    """List deliveries that were given up after the last attempt, oldest event first.
+
+    Parameters
+    ----------
+    account
+        Only those of this account_id.
+    """
+    with sandbox_bank.opened() as bank:
+        from guarita.sandbox.webhooks import dead_letters as letters
+
+        with bank.database.reading() as conn:
+            found = letters.of(conn, account)
+    documents = [
+        {
+            "event_id": one.event_id,
+            "event_type": one.event_type,
+            "account": one.account,
+            "webhook": one.webhook,
+            "subject": one.subject,
+            "attempts": one.attempts,
+            "last_status": one.last_status,
+            "last_error": one.last_error,
+            "finished_at": one.finished_at,
+        }
+        for one in found
+    ]
+    columns = ("event_id", "event_type", "webhook", "attempts", "last_status", "last_error")
+    rows = [[document[name] for name in columns] for document in documents]
+    emit(current().json, documents, table(columns, rows, "There are no dead letters."))
+    return OK
+
+
+def redeliver(
+    event_id: str | None = None,
+    /,
+    *,
+    every: Annotated[bool, Parameter(name="--all")] = False,
+    account: str | None = None,
+) -> int:
+    """Send dead letters again, from the first attempt on. A running bank takes them up within a
+    second.
+
+    Parameters
+    ----------
+    event_id
+        The event, as `guarita sandbox dead-letters` shows it.
+    every
+        All dead letters instead of one event's.
+    account
+        With --all: only those of this account_id.
+    """
+    if (event_id is None) != every or (account is not None and not every):
+        raise MisuseError("say what to send again: an EVENT_ID, or --all (with --account or not)")
+    with sandbox_bank.opened() as bank:
+        from guarita.sandbox.webhooks import dead_letters as letters
+
+        with bank.database.writing() as conn:
+            if every:
+                sent = letters.redeliver_all(conn, account, at=bank.now())
+            else:
+                of_event = [one for one in letters.of(conn) if one.event_id == event_id]
+                if not of_event:
+                    raise RefusedError(f"there is no dead letter of event {event_id}")
+                for letter in of_event:
+                    letters.redeliver(conn, letter.number, at=bank.now())
+                sent = len(of_event)
+    emit(current().json, {"redelivered": sent}, f"Deliveries to make again: {sent}")
+    return OK
+
+
+def webhook_test(webhook_id: str, /) -> int:
+    """Send a webhook the event webhook.test, whether it subscribed to it or not.
+
+    Parameters
+    ----------
+    webhook_id
+        As POST /webhooks answered it (wh_…).
+    """
+    with sandbox_bank.opened() as bank:
+        from guarita.sandbox.webhooks import subscriptions
+
+        with bank.database.writing() as conn:
+            row = conn.execute(
+                "SELECT account FROM webhooks WHERE id = ?", (webhook_id,)
+            ).fetchone()
+            account = "" if row is None else str(row["account"])
+            event_id = subscriptions.send_test(conn, account, webhook_id, at=bank.now())
+    emit(current().json, {"event_id": event_id}, f"Event {event_id} is on its way.")
+    return OK
+
+
+def _event(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "event_id": row["id"],
+        "event_type": row["event_type"],
+        "status": row["status"],
+        "account": row["account"],
+        "subject": row["subject"],
+        "created_at": row["created_at"],
+        "body": json.loads(row["body"]),
+        "deliveries": {state: row[state] for state in _DELIVERIES},
+    }

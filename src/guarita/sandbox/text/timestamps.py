@@ -1,0 +1,20 @@
+"""Times as the bank writes them: ISO 8601 UTC to the second for callers, milliseconds for its own
+deadlines.
+"""
+
+from datetime import UTC, datetime
+
+
+def iso(at: datetime) -> str:
+    """An aware time as `2026-05-01T12:00:30Z` (fact sheet §2)."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def milliseconds(at: datetime) -> int:
+    """An aware time as milliseconds since 1970."""
+    return round(at.timestamp() * 1000)
+
+
+def from_milliseconds(value: int) -> datetime:
+    """The aware time in UTC, to the millisecond."""
+    return datetime.fromtimestamp(value / 1000, UTC)
