@@ -45,6 +45,7 @@ bench: $(STAMP)-dev ## measure what the gate costs per request
 
 docs: $(STAMP)-dev ## write the generated tables into README.md and docs/
 	@$(PY) -m guarita.tables --write $(TABLES)
+	@$(PY) -m guarita.config.drawing docs/gateway.md
 	@$(PY) -m tests.docs.sandbox_tables
 
 # dev.txt comes first: demo.txt is the part of it that the demo needs, at the same versions.

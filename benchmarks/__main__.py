@@ -6,16 +6,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import layers, middleware, mtls, stores, tail
+from benchmarks import gateway, layers, middleware, mtls, payments, soak, stores, tail
 from benchmarks.children import Void
 from benchmarks.report import Table, machine, page, write
 
 BENCHMARKS: dict[str, Callable[[bool], list[Table]]] = {
+    "gateway": gateway.run,
     "middleware": middleware.run,
     "layers": layers.run,
     "tail": tail.run,
     "stores": stores.run,
     "mtls": mtls.run,
+    "soak": soak.run,
+    "payments": payments.run,
 }
 
 

@@ -36,6 +36,11 @@ class Child:
             start_new_session=True,
         )
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     def hear(self) -> dict[str, Any]:
         """The next document. Raises `Void` where it reports an error, or the child has ended."""
         assert self._process.stdout is not None

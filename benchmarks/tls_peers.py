@@ -4,21 +4,15 @@ demanded, no session resumed, a constant answer of their own; where they are ins
 Their CPU time is read from the system's clock of each process.
 """
 
-import os
-import shutil
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.children import Void, cores
+from benchmarks import processes
+from benchmarks.children import cores
 from benchmarks.wire import ANSWER
-
-_DEADLINE_S = 10.0
 
 _NGINX = """
 daemon off;
@@ -83,14 +77,11 @@ class Peer:
         return None if self.path() else "not installed"
 
     def path(self) -> str | None:
-        folders = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
-        return shutil.which(self.program, path=folders)
+        return processes.program(self.program)
 
     def version(self) -> str:
         """Such as "1.22.1"; "" where it does not say."""
-        done = subprocess.run([self.path() or "", "-v"], capture_output=True, text=True, timeout=10)
-        words = (done.stdout + done.stderr).replace("/", " ").split()
-        return next((word.partition("-")[0] for word in words if word[:1].isdigit()), "")
+        return processes.version(self.program)
 
     def command(self, folder: Path, port: int) -> list[str]:
         """Write its configuration for the material in `folder`; gives what starts it."""
@@ -112,13 +103,13 @@ class Peer:
 class RunningPeer:
     """One that listens on `port`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
+    def __init__(self, pid: int, port: int) -> None:
         self.port = port
-        self._process = process
+        self._pid = pid
 
     def counters(self) -> dict[str, int]:
         """{"cpu_ns"}: of the process and those it started, user and system."""
-        return {"cpu_ns": sum(_cpu_ns(pid) for pid in _family(self._process.pid))}
+        return {"cpu_ns": processes.cpu_ns(self._pid)}
 
 
 @contextmanager
@@ -128,57 +119,8 @@ def running(peer: Peer, folder: Path) -> Iterator[RunningPeer]:
     Raises:
         Void: it does not come up.
     """
-    with socket.socket() as holder:
-        # Bound, not listening: nobody else is given the port, and the program can still take it.
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        holder.bind(("127.0.0.1", 0))
-        port: int = holder.getsockname()[1]
-        with (folder / f"{peer.program}-{port}.log").open("w+b") as log:
-            process = _on_servers_core(peer.command(folder, port), log.fileno())
-            try:
-                _until_listening(process, port, Path(log.name))
-                yield RunningPeer(process, port)
-            finally:
-                process.terminate()
-                try:
-                    process.wait(_DEADLINE_S)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
-
-
-def _on_servers_core(command: list[str], log: int) -> subprocess.Popen[bytes]:
-    core, _ = cores()
-    usable = os.sched_getaffinity(0)
-    if core is not None:
-        os.sched_setaffinity(0, {core})  # what is started inherits it, and its workers from it
-    try:
-        return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
-    finally:
-        os.sched_setaffinity(0, usable)
-
-
-def _until_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    until = time.perf_counter() + _DEADLINE_S
-    while process.poll() is None and time.perf_counter() < until:
-        with socket.socket() as attempt:
-            if attempt.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    raise Void(f"{process.args!r} did not come up: {log.read_text(errors='replace')[:2000]}")
-
-
-def _family(pid: int) -> list[int]:
-    found = [pid]
-    for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        found += [one for child in children.read_text().split() for one in _family(int(child))]
-    return found
-
-
-def _cpu_ns(pid: int) -> int:
-    """The clock of another process (clock_getcpuclockid(3): its complement, shifted, and the kind
-    "scheduler"): exact, where /proc/PID/stat counts hundredths of a second.
-    """
-    return time.clock_gettime_ns((~pid << 3) | 2)
+    server_core, _ = cores()
+    with processes.held_port() as port:
+        log = folder / f"{peer.program}-{port}.log"
+        with processes.started(peer.command(folder, port), port, log, server_core) as process:
+            yield RunningPeer(process.pid, port)

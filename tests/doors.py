@@ -1,9 +1,8 @@
-"""The doors a case of `tests/vectors/minhakonta` goes through: the bare core, and the ASGI
-middleware.
+"""The doors a case of `tests/vectors/minhakonta` goes through: the bare core, the ASGI
+middleware, and the gateway.
 
 A door takes a `World` (made from a case's `given`), sends one `Wire` after the other at given
-times, and returns what came back. No door knows a rule; a new one (the gateway) is one more entry
-in `DOORS`.
+times, and returns what came back. No door knows a rule.
 """
 
 import asyncio
@@ -43,8 +42,11 @@ from guarita.serving.admitted import own_headers_dropped, with_length
 from guarita.serving.asgi import Guarita
 from guarita.serving.backend import Backend
 from guarita.serving.edge import NO_PROXIES, TrustedProxies
+from guarita.serving.gateway.gate import Gate, Settings
+from guarita.serving.upstream.pool import Upstream
 from guarita.stores.memory import MemoryStore
 from guarita.stores.memory_keyring import MemoryKeyring
+from tests import doors_gateway
 from tests import vectors_minhakonta as v
 from tests.vectors_minhakonta_world import NOW, PRINCIPALS, Principal
 
@@ -373,4 +375,37 @@ def _decoded(path: bytes) -> str:
     return unquote(path.decode("latin-1"))
 
 
-DOORS: dict[str, Callable[[World, v.Wire], Reply]] = {"core": through_core, "asgi": through_asgi}
+def through_gateway(world: World, wire: v.Wire) -> Reply:
+    """The gateway, between a client's socket and an upstream's."""
+
+    def application(
+        query: bytes, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> tuple[int, Pairs, bytes]:
+        world.calls += 1
+        world.seen = {"query": query, "body": body, "headers": headers}
+        app = world.application
+        return app.status, _pairs(app.headers), v.octets(app.body)
+
+    async def sleep(seconds: float) -> None:
+        world.at += seconds
+
+    def gate(upstream: Upstream) -> Gate:
+        return Gate(
+            world.profile,
+            Backend(world, world, world),
+            upstream,
+            Settings(trusted_proxies=world.proxies),
+            decision_log=_Noted(world),
+            clock=lambda: world.at,
+            sleep=sleep,
+        )
+
+    status, headers, body = doors_gateway.through_gateway(gate, application, wire)
+    return Reply(status, headers, body, *_named(world.noted[-1][2]))
+
+
+DOORS: dict[str, Callable[[World, v.Wire], Reply]] = {
+    "core": through_core,
+    "asgi": through_asgi,
+    "gateway": through_gateway,
+}

@@ -140,3 +140,25 @@ def settle(settles: Sequence[Settle], outcome: Outcome) -> Flow[Pairs]:
         else:
             added += run  # type: ignore[operator]  # a flow is always a GeneratorType
     return added
+
+
+def settled(settles: Sequence[Settle], outcome: Outcome) -> Pairs | Flow[Pairs]:
+    """What `settle` does, at once where nothing has to be asked: the pairs, or a flow of them."""
+    added: Pairs = ()
+    left = len(settles)
+    while left:
+        left -= 1
+        run = settles[left].run(outcome)
+        if isinstance(run, GeneratorType):
+            return _settle_on(added, run, settles[:left], outcome)
+        added += run  # type: ignore[operator]  # a flow is always a GeneratorType
+    return added
+
+
+def _settle_on(
+    added: Pairs, run: Flow[Pairs], rest: Sequence[Settle], outcome: Outcome
+) -> Flow[Pairs]:
+    added += yield from run
+    if rest:
+        added += yield from settle(rest, outcome)
+    return added

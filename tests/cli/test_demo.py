@@ -210,7 +210,9 @@ def test_the_description_alone_is_beside_the_gate(start: Callable[..., Demo]) ->
         body = response.read()
         connection.close()
         if response.status == 200:
-            assert "/pix/cash-out" in body.decode()
+            cash_out = json.loads(body)["paths"]["/pix/cash-out"]["post"]
+            assert cash_out["security"]
+            assert cash_out["responses"].keys() >= {"401", "403", "409", "415", "429"}
     assert answers.pop(("GET", "/openapi.json")) == 200
     assert set(answers.values()) <= {401, 404, 405, 415}, answers
 
@@ -288,6 +290,37 @@ def test_a_taken_port_changes_nothing(start: Callable[..., Demo], tmp_path: Path
     assert (second.returncode, second.stdout) == (1, "")
     assert f"127.0.0.1:{demo.port} is taken" in second.stderr
     assert demo.balance()[0] == 200
+
+
+def test_a_second_demo_in_the_folder_changes_nothing(
+    start: Callable[..., Demo], tmp_path: Path
+) -> None:
+    demo = start()
+    second = guarita(tmp_path / "data", "demo", "--port", "0", "--tls-port", "0", "--json")
+    assert (second.returncode, second.stdout) == (1, "")
+    assert f"serves from the data folder {tmp_path / 'data'}" in second.stderr
+    assert "--data DIR" in second.stderr
+    keys = json.loads(guarita(tmp_path / "data", "key", "list", "--json").stdout)
+    assert {key["status"] for key in keys} == {"active"}
+    assert demo.balance()[0] == 200
+
+
+def test_loopback_webhooks_are_warned_of_once(tmp_path: Path) -> None:
+    words = [*PROGRAM, "demo", "--port", "0", "--tls-port", "0", "--json"]
+    with subprocess.Popen(
+        [*words, "--data", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    ) as process:
+        assert process.stdout is not None
+        ready = process.stdout.readline()
+        process.terminate()
+        _, errors = process.communicate(timeout=30)
+    assert ready.startswith("{")
+    (line,) = [line for line in errors.splitlines() if "loopback addresses" in line]
+    assert "the demo listens on loopback alone" in line
 
 
 def test_a_new_start_revokes_the_former_credentials(

@@ -22,6 +22,23 @@ def test_global_options_stand_anywhere(words: list[str]) -> None:
     assert split(words, {}) == (Settings(Path("d"), json=True), ["key", "list"])
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sandbox", "pay", "\udcff", "--amount", "1"],
+        ["sandbox", "pay", "a@exemplo.test", "--payer-name", "Jo\udce3o"],
+        ["account", "create", "\udcff", "--json"],
+        ["--data", "\udcff", "account", "list"],
+        ["\udcff"],
+    ],
+    ids=ascii,
+)
+def test_arguments_are_utf_8(run: Runner, words: list[str]) -> None:
+    result = run(*words)
+    assert (result.status, result.out) == (2, "")
+    assert "is not valid UTF-8" in result.err
+
+
 def test_nothing_after_two_dashes_is_an_option() -> None:
     words = ["account", "create", "--", "--json", "--data", "x"]
     assert split(words, {}) == (Settings(Path("guarita-data")), words)

@@ -122,7 +122,7 @@ def test_an_account_of_the_gate_opens(run: Runner, made: Books, merchant: Mercha
 
 def test_qr(run: Runner, made: Books, tmp_path: Path) -> None:
     shown = run("sandbox", "qr", KEY, "--amount", "1250", "--out", "qr.png", "--json").json
-    code = brcode.parse(shown["br_code"])
+    code = brcode.parse(shown["qr_code"])
     assert code.pix_key is not None
     assert (code.pix_key.value, code.amount_centavos) == (KEY, 1250)
     assert code.merchant_name.startswith("Lojista")
@@ -130,8 +130,11 @@ def test_qr(run: Runner, made: Books, tmp_path: Path) -> None:
     assert (tmp_path / "qr.png").read_bytes().startswith(b"\x89PNG\r\n")
     again = run("sandbox", "qr", KEY, "--out", "qr.png")
     assert again.status == 1
-    assert "there already" in again.err
-    paid = run("sandbox", "pay", shown["br_code"], "--json").json
+    assert "there already; --force overwrites" in again.err
+    before = (tmp_path / "qr.png").read_bytes()
+    assert run("sandbox", "qr", KEY, "--out", "qr.png", "--force").status == 0
+    assert (tmp_path / "qr.png").read_bytes() != before
+    paid = run("sandbox", "pay", shown["qr_code"], "--json").json
     assert (paid["amount"], paid["pix_key"]) == (125_000, KEY)
 
 

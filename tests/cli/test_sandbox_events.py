@@ -54,8 +54,8 @@ def test_events(run: Runner, made: Books, webhook: str) -> None:
         "dead": 0,
         "cancelled": 0,
     }
-    assert listed(run, "events", "--account", "acc_other") == []
     assert listed(run, "events", "--latest", "1") == [last]
+    assert listed(run, "events", "--latest", "1000000")[-1] == last
     assert "1 pending" in run("sandbox", "events", "--account", ACCOUNT).out
 
 
@@ -67,7 +67,6 @@ def test_dead_letters_are_sent_again(run: Runner, made: Books, webhook: str) -> 
     first, second = listed(run, "dead-letters", "--account", ACCOUNT)
     assert (first["webhook"], first["event_type"], first["attempts"]) == (webhook, EVENT, 5)
     assert (first["last_status"], first["last_error"]) == (500, "answered 500")
-    assert listed(run, "dead-letters", "--account", "acc_other") == []
     assert "answered 500" in run("sandbox", "dead-letters").out
 
     assert run("sandbox", "redeliver", first["event_id"], "--json").json == {"redelivered": 1}
@@ -77,6 +76,10 @@ def test_dead_letters_are_sent_again(run: Runner, made: Books, webhook: str) -> 
     assert again.status == 1
     assert "no dead letter" in again.err
 
+    with made.bank() as bank:
+        bank.balance("acc_other")
+    assert listed(run, "events", "--account", "acc_other") == []
+    assert listed(run, "dead-letters", "--account", "acc_other") == []
     none = run("sandbox", "redeliver", "--all", "--account", "acc_other", "--json")
     assert none.json == {"redelivered": 0}
     assert run("sandbox", "redeliver", "--all", "--json").json == {"redelivered": 1}
@@ -99,4 +102,23 @@ def test_webhook_test(run: Runner, made: Books, webhook: str) -> None:
     assert last["deliveries"]["pending"] == 1
     missing = run("sandbox", "webhook-test", "wh_none")
     assert missing.status == 1
-    assert "Webhook not found" in missing.err
+    assert "no webhook 'wh_none': give the id" in missing.err
+    with made.bank() as bank:
+        bank.delete_webhook(ACCOUNT, webhook)
+    assert "no webhook" in run("sandbox", "webhook-test", webhook).err
+
+
+@pytest.mark.parametrize(
+    "words", [["events"], ["dead-letters"], ["redeliver", "--all"]], ids=" ".join
+)
+def test_a_mistyped_account(run: Runner, made: Books, words: list[str]) -> None:
+    result = run("sandbox", *words, "--account", "nobody", "--json")
+    assert (result.status, result.out) == (1, "")
+    assert "there is no account nobody" in result.err
+
+
+@pytest.mark.parametrize("count", ["0", "1000001", "99999999999999999999"])
+def test_how_many_events_must_make_sense(run: Runner, made: Books, count: str) -> None:
+    result = run("sandbox", "events", "--latest", count)
+    assert (result.status, result.out) == (2, "")
+    assert "--latest" in result.err

@@ -38,6 +38,14 @@ def test_a_key_is_paid(run: Runner, made: Books) -> None:
     assert made.balance() == (OPENING - HELD + 100_000 - FEE, HELD)
 
 
+def test_the_longest_name_and_description(run: Runner, made: Books) -> None:
+    name, text = "ç" * 140, "d" * 140
+    receipt = document(
+        run, "pay", KEY, "--amount", "1", "--payer-name", name, "--description", text
+    )
+    assert (receipt["counterparty_name"], receipt["description"]) == (name, text)
+
+
 @pytest.mark.parametrize("by", ["charge", "qr_code"])
 def test_a_charge_is_paid_once(run: Runner, made: Books, by: str) -> None:
     receipt = document(run, "pay", getattr(made, by))
@@ -125,10 +133,14 @@ def test_a_dispute(run: Runner, made: Books, result: str, status: str, back: int
         (["pay", "nonsense!", "--amount", "1"], "no PIX key"),
         (["pay", "00020126", "--amount", "1"], "Invalid BR Code"),
         (["settle", "PIXOUT1"], "no transaction 'PIXOUT1'"),
-        (["reject", "PIXOUT1", "--reason", "XX99"], "XX99 is no reason"),
+        (["reject", "PIXOUT1", "--reason", "XX99"], "'XX99' is no reason"),
+        (["reject", "PIXOUT1", "--reason", ""], "'' is no reason"),
+        (["pay", KEY, "--amount", "1", "--payer-name", "n" * 141], "name has at most 140"),
+        (["pay", KEY, "--amount", "1", "--description", "d" * 141], "description has at most 140"),
+        (["infraction", "PIXIN1", "--reason", "r" * 2001], "dispute has at most 2000"),
         (["return", "PIXOUT1", "--reason", "too long"], "code of four"),
         (["infraction", "PIXIN1"], "no transaction 'PIXIN1'"),
-        (["resolve", "no-such-case", "agreed"], "Infraction not found"),
+        (["resolve", "no-such-case", "agreed"], "no dispute 'no-such-case': give the id"),
         (["expire", "no-such-charge"], "no charge 'no-such-charge'"),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, list) else "",

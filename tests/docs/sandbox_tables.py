@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from guarita.sandbox.api.bodies import Body, Member
+from guarita.sandbox.api.composites import Items, Record
 from guarita.sandbox.api.endpoints import ENDPOINTS
 from guarita.sandbox.api.events import schema
+from guarita.sandbox.api.fields import Field, Named, Positive, Text
 from guarita.sandbox.pix import scenarios
 from guarita.sandbox.pix.reasons import RETURN_REASONS
 from guarita.sandbox.webhooks.event_types import EVENT_TYPES
@@ -44,7 +46,7 @@ def members() -> str:
             text += f" Default: `{json.dumps(member.default, ensure_ascii=False)}`."
         if member.aliases:
             text += f" Also: {', '.join(f'`{alias}`' for alias in member.aliases)}."
-        row = (where, f"`{member.name}`", required, _kind(member.field.schema()), text)
+        row = (where, f"`{member.name}`", required, _kind(member.field), text)
         lines.append("| " + " | ".join(row) + " |")
     return "\n".join(lines)
 
@@ -59,20 +61,41 @@ def _members() -> Iterator[tuple[str, Member]]:
                 yield f"{one.method} `{one.path}`{note}", member
 
 
-def _kind(schema: dict[str, Any]) -> str:
-    if "enum" in schema:
-        return ", ".join(f"`{value}`" for value in schema["enum"])
-    kind = str(schema.get("format") or schema.get("type", "string"))
-    if "maxLength" in schema:
-        kind += f", at most {schema['maxLength']} characters"
-    if "maxItems" in schema:
-        kind += f", at most {schema['maxItems']}"
-    return kind
+def _kind(field: Field) -> str:
+    """What a field takes, in words."""
+    if isinstance(field, Positive):
+        return f"integer, 1 to {field.maximum}"
+    if isinstance(field, Text):
+        said = ["string"]
+        if field.maximum is not None:
+            said.append(f"{_range(field.minimum, field.maximum)} characters")
+        elif field.minimum:
+            said.append("not empty")
+        if field.pattern is not None:
+            said.append(field.pattern.wording.removeprefix("must ").replace("be ", "", 1))
+        return ", ".join(said)
+    if isinstance(field, Named):
+        return "names of the table of events"
+    if isinstance(field, Record):
+        return "objects of " + ", ".join(f"`{name}`" for name in field.members)
+    if isinstance(field, Items):
+        return f"array, {_range(field.minimum, field.maximum)}: {_kind(field.item)}"
+    found = field.schema()
+    if "enum" in found:
+        return ", ".join(f"`{value}`" for value in found["enum"])
+    return str(found.get("format") or found.get("type", "string"))
+
+
+def _range(minimum: int, maximum: int) -> str:
+    return f"{minimum} to {maximum}" if minimum else f"at most {maximum}"
 
 
 def examples() -> str:
-    """For each operation a request's body, where it has one, and its answers."""
+    """For each operation a request's body, where it has one, and its answers. A transaction or
+    charge is written out once.
+    """
     parts = []
+    shown: list[dict[str, Any]] = []
     for one in ENDPOINTS:
         lines = [f"{one.method} `{one.path}`", "", "```text"]
         if one.body is not None:
@@ -80,9 +103,29 @@ def examples() -> str:
                 [one.body] if isinstance(one.body, Body) else [one.body.usual, one.body.special]
             )
             lines += [f"→ {_compact(body.example)}" for body in bodies]
-        lines += [f"{answer.status} {_compact(answer.example)}" for answer in one.answers]
+        lines += [
+            f"{answer.status} {_compact(_abridged(each, shown))}"
+            for answer in one.answers
+            for each in (answer.example, *answer.others)
+        ]
         parts.append("\n".join([*lines, "```"]))
     return "\n\n".join(parts)
+
+
+def _abridged(value: Any, shown: list[dict[str, Any]]) -> Any:
+    """`value` with what an object has in common with one that was `shown` left out."""
+    if isinstance(value, list):
+        return [_abridged(each, shown) for each in value]
+    if not isinstance(value, dict) or "id" not in value or "type" not in value:
+        if isinstance(value, dict):
+            return {name: _abridged(each, shown) for name, each in value.items()}
+        return value
+    for each in shown:
+        if each.items() <= value.items():
+            more = {name: part for name, part in value.items() if name not in each}
+            return {"id": value["id"], "…": "as above"} | more
+    shown.append(value)
+    return value
 
 
 def _compact(value: Any) -> str:

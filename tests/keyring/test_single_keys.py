@@ -193,7 +193,7 @@ def test_rotation_keeps_the_former_key_for_the_overlap(
         None,
         last.key,
     ]
-    assert list(verifier._snapshot.by_digest) == [last.key.secrets[0].digest]
+    assert verifier._snapshot.digests() == {last.key.secrets[0].digest}
 
 
 def test_a_change_is_seen_after_a_refresh_and_reads_that_key_only(

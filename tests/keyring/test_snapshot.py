@@ -1,5 +1,8 @@
 """Packed keys are read back as they were."""
 
+import gc
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +18,7 @@ from guarita.records import (
     KeyStatus,
     SecretHash,
 )
+from tests.keyring.helpers import key
 from tests.keyring.test_repository import FULL
 
 ENDS = st.none() | st.floats(0, 4e9)
@@ -58,16 +62,16 @@ def test_packed_secrets_are_read_back(secrets: tuple[SecretHash, ...]) -> None:
         shown=st.text(max_size=6),
     )
 )
-def test_a_packed_key_is_read_back(key: ApiKey) -> None:
+def test_a_packed_key_is_read_back(one: ApiKey) -> None:
     snapshot = Snapshot()
-    assert snapshot.put(key) is None
-    client_id = key.client_id.encode()
+    assert snapshot.put(one) is None
+    client_id = one.client_id.encode()
     packed = snapshot.packed(client_id)
     assert packed is not None
-    found = snapshot.unpack(client_id, packed)
-    assert found == key
+    found = snapshot.unpack(packed)
+    assert found == one
     assert isinstance(found.created_at, float)
-    assert snapshot.put(key) is packed
+    assert snapshot.put(one) is packed
     assert len(snapshot) == 1
 
 
@@ -76,12 +80,16 @@ def test_a_key_is_found_by_all_its_secrets_and_by_no_former_one() -> None:
     single = replace(FULL, profile="delfinance")
     snapshot.put(single)
     snapshot.put(replace(FULL, client_id="cli_2", secrets=(SecretHash(b"p" * 32),)))
-    assert set(snapshot.by_digest) == {b"n" * 32, b"o" * 32}
+    assert snapshot.digests() == {b"n" * 32, b"o" * 32}
     assert set(snapshot.by_id) == {b"cli_2"}
     snapshot.put(replace(single, secrets=(SecretHash(b"q" * 32), SecretHash(b"n" * 32, 1.0))))
-    assert set(snapshot.by_digest) == {b"q" * 32, b"n" * 32}
-    for client_id, packed in snapshot.by_digest.values():
-        assert snapshot.packed(client_id) is packed
+    assert snapshot.digests() == {b"q" * 32, b"n" * 32}
+    packed = snapshot.packed(single.client_id.encode())
+    assert packed is not None
+    for letter in (b"q", b"n"):
+        assert snapshot.by_digest(letter * 32) is packed
+    for letter in (b"o", b"p"):
+        assert snapshot.by_digest(letter * 32) is None
     assert len(snapshot) == 2
 
 
@@ -93,3 +101,29 @@ def test_nobody_is_packed_like_a_key() -> None:
 def test_a_key_has_one_or_two_secrets(count: int) -> None:
     with pytest.raises(ValueError, match=f"one or two secrets, not {count}"):
         packed_secrets((SecretHash(bytes(32)),) * count)
+
+
+def test_a_key_takes_little_more_than_what_it_says() -> None:
+    # Of a digest, an id, an account with its name, two addresses: 110 bytes in all.
+    gc.collect()
+    tracemalloc.start()
+    try:
+        snapshot = Snapshot()
+        for number in range(20_000):
+            snapshot.put(key(number, number))
+        gc.collect()
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(snapshot) == 20_000
+    assert taken < 20_000 * 250
+
+
+def test_packed_keys_are_nothing_to_the_garbage_collector() -> None:
+    snapshot = Snapshot()
+    gc.collect()
+    before = len(gc.get_objects())
+    for number in range(2_000):
+        snapshot.put(replace(key(number), profile="delfinance" if number % 2 else "minhakonta"))
+    gc.collect()
+    assert len(gc.get_objects()) - before < 100

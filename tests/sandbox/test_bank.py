@@ -1,9 +1,6 @@
-"""The use cases without HTTP: opening, reading back, settings, and the file's life."""
+"""The use cases without HTTP: opening, reading back, settings."""
 
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +8,19 @@ import pytest
 
 from guarita.sandbox.bank import Bank
 from guarita.sandbox.books.statement import StatementQuery
-from guarita.sandbox.books.transactions import Transaction, TransactionNotFound
+from guarita.sandbox.books.transactions import LAST, TAGGED, Transaction, TransactionNotFound
 from guarita.sandbox.pix.charges import CashIn
 from guarita.sandbox.pix.disputes import DefenseOrder
+from guarita.sandbox.pix.payouts import CashOut
 from guarita.sandbox.pix.refunds import RefundOrder
 from guarita.sandbox.pix.rules import Bucket, Rules
 from guarita.sandbox.refusals import Missing
+from guarita.sandbox.text import identifiers
+from guarita.sandbox.text.brcode import BrCode
+from guarita.sandbox.text.pix_keys import PixKey
 from guarita.sandbox.webhooks.subscriptions import WebhookOrder
 from guarita.sandbox.world import World
-from tests.sandbox.support import ACCOUNT, FEE, Clock, order
+from tests.sandbox.support import ACCOUNT, Clock, order
 
 OTHER = "acc_2"
 OPENING = 1_000_000
@@ -242,52 +243,37 @@ def test_account_ids_have_a_form(
         call(bank, account)
 
 
-def test_a_clock_without_time_zone_is_refused_and_posts_nothing(tmp_path: Path) -> None:
-    naive = datetime(2026, 5, 1)
-    with Bank(tmp_path, clock=lambda: naive) as bank:
-        with pytest.raises(ValueError, match="time zone"):
-            bank.cash_out(ACCOUNT, order())
-        assert bank.check_ledger().postings == 0
+def test_the_beginning_of_an_id_is_looked_up_in_an_index(bank: Bank) -> None:
+    """It was compared with each transaction of the account."""
+    bank.balance(ACCOUNT)
+    with bank.database.reading() as conn:
+        for table in ("transactions", "charges"):
+            plan = conn.execute(
+                f"EXPLAIN QUERY PLAN SELECT * FROM {table} WHERE {TAGGED}",
+                (ACCOUNT, "PIXOUT2026", "PIXOUT2026" + LAST, 50),
+            ).fetchall()
+            assert "transaction_id>? AND transaction_id<?" in plan[0]["detail"]
 
 
-def test_money_survives_a_restart(tmp_path: Path) -> None:
-    clock = Clock()
-    with Bank(tmp_path, clock=clock) as bank:
-        payout = bank.cash_out(ACCOUNT, order())
-        left = bank.balance(ACCOUNT)
-    with Bank(tmp_path, rules=Rules(opening_balance=1), clock=clock) as again:
-        assert again.balance(ACCOUNT) == left
-        assert again.transaction(ACCOUNT, payout.transaction_id) == payout
-        clock.advance(seconds=1)
-        again.work()
-        assert again.transaction(ACCOUNT, payout.transaction_id).status == "settled"
-
-
-def test_the_fee_is_that_of_the_rules(tmp_path: Path) -> None:
-    with Bank(tmp_path / "dear", rules=Rules(fee=FEE * 2)) as bank:
-        assert bank.cash_out(ACCOUNT, order()).fee_amount == FEE * 2
-    with Bank(tmp_path / "free", rules=Rules(fee=0)) as bank:
-        assert bank.cash_out(ACCOUNT, order(3000)).net_amount == 300_000
-        assert bank.check_ledger().ok
-
-
-def test_a_closed_bank_says_so(tmp_path: Path) -> None:
-    bank = Bank(tmp_path)
-    bank.close()
-    with pytest.raises(RuntimeError, match="closed"):
-        bank.balance(ACCOUNT)
-
-
-def test_a_file_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
-    Bank(tmp_path).close()
-    with closing(sqlite3.connect(tmp_path / "bank.db")) as conn:
-        conn.execute("PRAGMA user_version = 999")
-    with pytest.raises(RuntimeError, match="999"):
-        Bank(tmp_path)
-
-
-def test_the_file_is_written_durably(tmp_path: Path, bank: Bank) -> None:
-    with bank.database.writing() as conn:
-        assert conn.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
-        assert conn.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
-        assert conn.execute("PRAGMA foreign_keys").fetchone()[0] == 1
+def test_a_guessed_end_to_end_id_stops_nobodys_payment(bank: Bank, clock: Clock) -> None:
+    """The id of another account's next payment could be derived, and used first at its receiver:
+    then the payment itself was rejected as a duplicate.
+    """
+    key = PixKey("evp", bank.pix_keys("shop")[0].key)
+    guess = identifiers.end_to_end_id(
+        identifiers.submission(
+            account="victim",
+            at=clock.now,
+            recipient=key.value,
+            amount=100_000,
+            external_id=None,
+            secret=bytes(32),
+        ),
+        at=clock.now,
+    )
+    code = BrCode.static(key, merchant_name="Loja", city="Recife")
+    attack = bank.cash_out("attacker", CashOut(1, emv=code, end_to_end_id=guess))
+    World(bank).settle(attack.transaction_id)
+    payment = bank.cash_out("victim", CashOut(1000, key))
+    assert payment.end_to_end_id != guess
+    assert World(bank).settle(payment.transaction_id).status == "settled"

@@ -134,6 +134,15 @@ def test_a_new_account_opens_beside_the_old_ones(data: Path) -> None:
         assert bank.check_ledger().violations == ()
 
 
+def test_nothing_happens_before_what_the_file_holds(data: Path) -> None:
+    before = Clock()
+    before.advance(days=-30)  # a month before the payments of the file
+    with Bank(data, clock=before) as bank:
+        assert bank.cash_out(ACCOUNT, order()).created_at == TIME
+        World(bank).give_back("PIXOUT20260430aaaaaaaaaaaaaaaa")
+        assert bank.check_ledger().violations == ()
+
+
 def test_the_schema_is_that_of_a_new_file(data: Path, tmp_path: Path) -> None:
     Bank(data, clock=Clock()).close()
     Bank(tmp_path / "new", clock=Clock()).close()

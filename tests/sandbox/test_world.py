@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from guarita.sandbox.bank import Bank
 from guarita.sandbox.books.transactions import Transaction
 from guarita.sandbox.pix.charges import CashIn
+from guarita.sandbox.pix.payouts import CashOut
 from guarita.sandbox.pix.refunds import RefundOrder
 from guarita.sandbox.pix.rules import Rules
-from guarita.sandbox.text import pix_keys
+from guarita.sandbox.refusals import Refused
+from guarita.sandbox.text import brcode, pix_keys
 from guarita.sandbox.text.brcode import BrCode
 from guarita.sandbox.world import Impossible, World
 from tests.sandbox.support import ACCOUNT, FEE, Clock, events, order
@@ -94,7 +97,7 @@ def test_what_cannot_be_paid(bank: Bank, world: World, clock: Clock) -> None:
     refused("no PIX key, no text", lambda: world.pay("\udcff", 100), bank)
     refused("needs an amount", lambda: world.pay(key), bank)
     refused("1 to", lambda: world.pay(key, 0), bank)
-    refused("1 to", lambda: world.pay(key, 10**14), bank)
+    refused("1 to", lambda: world.pay(key, 10**12), bank)
     refused("over 3000 centavos, not 2999", lambda: world.pay(txid, 2999), bank)
     refused("CRC", lambda: world.pay(charge.qr_code[:-4] + "0000"), bank)
     refused("no charge of this bank", lambda: world.pay(foreign), bank)
@@ -103,6 +106,45 @@ def test_what_cannot_be_paid(bank: Bank, world: World, clock: Clock) -> None:
     late = bank.cash_in(ACCOUNT, CashIn(3000))
     clock.advance(days=1)
     refused("expired", lambda: world.pay(late.transaction_id), bank)
+
+
+@pytest.mark.parametrize("amount", [1.5, 1.0, "3", True, b"1"], ids=repr)
+def test_an_amount_is_a_whole_number(bank: Bank, world: World, amount: Any) -> None:
+    """Fractions went on into the ledger, which failed on them; True was a centavo."""
+    payout = bank.cash_out(ACCOUNT, order())
+    world.settle(payout.transaction_id)
+    key = bank.pix_keys(ACCOUNT)[0].key
+    refused("whole number", lambda: world.pay(key, amount), bank)
+    refused("whole number", lambda: world.give_back(payout.transaction_id, amount), bank)
+
+
+def test_a_code_of_this_bank_without_its_charge_cannot_be_paid(bank: Bank, world: World) -> None:
+    own = BrCode.dynamic(
+        "PIX.minhakonta.example/qr/v2/" + "0" * 32, merchant_name="Loja", city="Recife"
+    )
+    refused("no charge of this bank", lambda: world.pay(own.text), bank)
+    with pytest.raises(Refused, match=r"^Charge not found$"):
+        bank.cash_out(ACCOUNT, CashOut(1, emv=own))
+    charge = bank.cash_in("acc_2", CashIn(3000))
+    spelled = BrCode.dynamic(
+        "PIX.MinhaKonta.example/qr/v2/" + charge.location, merchant_name="Loja", city="Recife"
+    )
+    payouts = [bank.cash_out(ACCOUNT, CashOut(1, emv=code)) for code in
+               (spelled, brcode.parse(charge.qr_code))]  # fmt: skip
+    assert [payout.charge for payout in payouts] == [charge.transaction_id] * 2
+    assert payouts[0].end_to_end_id == payouts[1].end_to_end_id  # the same payment
+    assert payouts[0].amount == 300_000
+
+
+def test_a_listed_key_is_found_by_the_text_it_is_listed_as(bank: Bank, world: World) -> None:
+    """Eleven digits registered as a CPF were read as a phone number, which nobody has."""
+    listed = world.add_key("acc_2", "12345678901", "cpf").key  # without check digits, as seed L153
+    assert listed in [key.key for key in bank.pix_keys("acc_2")]
+    assert world.pay(listed, 100).account == "acc_2"
+    payout = bank.cash_out(ACCOUNT, CashOut(100, listed))
+    assert (payout.receiver, payout.pix_key_type) == ("acc_2", "cpf")
+    typed = bank.cash_out(ACCOUNT, CashOut(100, pix_keys.parse(listed, "phone")))
+    assert (typed.receiver, typed.pix_key) == (None, "+5512345678901")
 
 
 # Payouts and refunds
@@ -186,7 +228,7 @@ def test_a_dispute_is_opened_and_resolved(bank: Bank, world: World) -> None:
     refused("use one of AGREED", lambda: world.resolve(case.id, "MAYBE"), bank)
     assert world.resolve(case.id, "disagreed").analysis_result == "DISAGREED"
     refused("closed", lambda: world.resolve(case.id, "AGREED"), bank)
-    refused("not found", lambda: world.resolve("nothing", "AGREED"), bank)
+    refused("no dispute", lambda: world.resolve("nothing", "AGREED"), bank)
     assert available(bank) == OPENING + 300_000 - FEE
 
 

@@ -4,57 +4,61 @@ time.
 
 import gc
 import os
-import struct
 import threading
-from collections import deque
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from guarita.asks import Reserved
-from guarita.stores.expiry import ExpiryQueue
 from guarita.stores.memory import MemoryStore
-from tests.stores.harness import DAY, NOW, hit, record, reserve
-
-ENTRIES = st.lists(st.tuples(st.floats(0, 100), st.integers(0, 9)), max_size=30)
+from tests.stores.harness import DAY, NOW, fault, hit, record, reserve
 
 
-def digest(number: int) -> bytes:
-    return bytes([number]) * 32
+@contextmanager
+def traced() -> Iterator[Callable[[], int]]:
+    """Gives what tells how many bytes Python has taken since and not given back."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        yield lambda: tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
 
 
-@given(st.lists(st.tuples(ENTRIES, st.floats(0, 120), st.integers(0, 20)), max_size=8))
-def test_expiry_queue_is_a_queue(
-    turns: list[tuple[list[tuple[float, int]], float, int]],
-) -> None:
-    queue, model = ExpiryQueue(), deque[tuple[float, int]]()
-    for pushed, at, limit in turns:
-        for expiry, number in pushed:
-            queue.push(struct.pack(">d", expiry), digest(number))
-            model.append((expiry, number))
-        expected: list[tuple[float, int]] = []
-        while model and len(expected) < limit and model[0][0] <= at:
-            expected.append(model.popleft())
-        assert [(struct.unpack(">d", e)[0], d[0]) for e, d in queue.pop(at, limit)] == expected
-        assert len(queue) == len(model)
-        assert queue.next_at == (model[0][0] if model else float("inf"))
+def filled(store: MemoryStore, names: Iterable[str], at: float = NOW) -> None:
+    for name in names:
+        store.answer(reserve(name, f"{name:>028}", at, 600))
+        store.answer(record(name, f"{name:>028}"))
 
 
-def test_expiry_queue_over_many_chunks() -> None:
-    queue = ExpiryQueue()
-    for number in range(10_000):
-        queue.push(struct.pack(">d", number), digest(number % 256))
-    assert len(queue) == 10_000
-    assert [d[0] for _, d in queue.pop(9_998.5, 20_000)] == [n % 256 for n in range(9_999)]
-    assert len(queue) == 1
+def test_a_record_takes_little_more_than_what_it_says() -> None:
+    # Of a digest, a fingerprint, a token, times, 10 bytes of key and 8 of body: 142 in all.
+    store = MemoryStore()
+    with traced() as taken:
+        filled(store, (f"key-{number:06}" for number in range(20_000)))
+        gc.collect()
+        assert taken() < 20_000 * 190
 
 
-@pytest.mark.parametrize("wrong", [b"", bytes(31), bytes(33)])
-def test_expiry_queue_takes_whole_digests_only(wrong: bytes) -> None:
-    with pytest.raises(ValueError, match="32 bytes"):
-        ExpiryQueue().push(bytes(8), wrong)
+def test_memory_is_flat_while_records_expire() -> None:
+    """An hour of distinct keys that live for ten minutes; what is live is a sixth of them."""
+    store, lived = MemoryStore(), []
+    with traced() as taken:
+        for minute in range(60):
+            names = (f"key-{minute:02}-{number:04}" for number in range(500))
+            filled(store, names, NOW + 60 * minute)
+            store.answer(hit(f"address-{minute}", NOW + 60 * minute))
+            store.answer(fault(key=f"key-{minute}", at=NOW + 60 * minute))
+            lived.append((len(store._kept), taken()))
+    records = [count for count, _ in lived]
+    assert records[9:] == [5_000] * 51
+    assert max(taken for _, taken in lived[30:]) < 1.1 * max(taken for _, taken in lived[10:30])
+    hits, faults = store._counters[60], store._faults._windows[60]
+    assert (len(hits.newest), len(faults.newest)) == (1, 1)
+    assert sum(map(len, hits.forgotten)) + sum(map(len, faults.forgotten)) <= 2
 
 
 def test_stored_records_are_nothing_to_the_garbage_collector() -> None:

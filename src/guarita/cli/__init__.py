@@ -33,7 +33,7 @@ EPILOGUE = """\
 Options of every command, before or after it:
 
 - --data DIR: the data folder (or GUARITA_DATA; default ./guarita-data)
-- --config FILE: a TOML file with the member data = "DIR"; --data goes first
+- --config FILE: a guarita.toml; its data folder is used where --data names none
 - --json: print one JSON document instead of text
 
 Exit status: 0 success, 1 refused by a rule, 2 wrong usage; the reason is on standard error.
@@ -47,6 +47,8 @@ COMMANDS = {
     "idempotency": ("idempotency:app", "List idempotency records, resolve unknown outcomes."),
     "migrate": ("migrate:migrate", "Bring the data folder's database up to date."),
     "sandbox": ("sandbox:app", "Drive the sandbox bank: its payers, other banks, its books."),
+    "check-config": ("check_config:check_config", "Say what a configuration would run."),
+    "serve": ("serve:serve", "Serve the gateway in front of any upstream, by guarita.toml."),
     "demo": ("demo:demo", "Serve a sandbox bank behind the gate, with fresh credentials."),
 }
 """Where each command is (module in this package, name), and its line in the list of commands."""
@@ -59,7 +61,9 @@ def main(argv: list[str] | None = None) -> int:
         argv: the words after the program's name; default: those of this process.
     """
     try:
-        settings, rest = split(sys.argv[1:] if argv is None else argv)
+        words = sys.argv[1:] if argv is None else argv
+        _refuse_undecodable(words)
+        settings, rest = split(words)
         with using(settings):
             return _run(rest)
     except BrokenPipeError:
@@ -73,6 +77,15 @@ def main(argv: list[str] | None = None) -> int:
             raise
         note(str(error))
         return status
+
+
+def _refuse_undecodable(words: list[str]) -> None:
+    """Raises MisuseError for a word that is no valid UTF-8: no command could use or print it."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise MisuseError(f"{word!r} is not valid UTF-8: write the argument in UTF-8") from None
 
 
 def _run(words: list[str]) -> int:

@@ -5,6 +5,9 @@ for a person in `demo_text`; the server is in `demo_server`, which is imported o
 """
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -12,6 +15,7 @@ from cyclopts.validators import Number
 
 from guarita.cli import demo_merchants, demo_text
 from guarita.cli.demo_merchants import LABEL
+from guarita.cli.folder_lock import FolderLock
 from guarita.cli.loopback import LOOPBACK, listen
 from guarita.cli.output import OK, RefusedError, emit
 from guarita.cli.settings import current
@@ -59,7 +63,7 @@ def demo(
             raise RefusedError(
                 f"the demo needs {error.name}: pip install 'guarita[demo]'"
             ) from None
-        with settings.folder(create=True) as folder:
+        with settings.folder(create=True) as folder, _alone(folder.path):
             base_url = "http://{}:{}".format(*sockets[0].getsockname()[:2])
             merchant = demo_merchants.credentials(
                 demo_merchants.issue(folder.keyring, demo_merchants.ACCOUNT_NAME)
@@ -89,6 +93,23 @@ def demo(
         for sock in (*sockets, *tls_sockets):
             sock.close()
     return OK
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else serves from `folder` meanwhile: a second demo would revoke the keys of the first.
+
+    Raises RefusedError where somebody does.
+    """
+    try:
+        lock = FolderLock(folder, alone=True, setting="the demo's own counters")
+    except RefusedError:
+        raise RefusedError(
+            f"another process, perhaps a demo, serves from the data folder {folder}, and this demo"
+            " would revoke its keys: end that one first, or name another folder with --data DIR"
+        ) from None
+    with lock:
+        yield
 
 
 def ready_document(

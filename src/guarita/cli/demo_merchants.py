@@ -38,10 +38,10 @@ def issue(keyring: Keyring, account_name: str) -> IssuedKey:
 def pix_keys(data: Path, account_ids: Sequence[str]) -> list[str]:
     """The oldest PIX key of each of these accounts of the bank in `data`; they are opened, in this
     order, where they are not open yet."""
-    from guarita.sandbox import Bank
+    from guarita.sandbox import Bank, Rules
 
     with sandbox_bank.refusals(), sandbox_bank.opening():
-        bank = Bank(data)
+        bank = Bank(data, rules=Rules())  # those the demo serves it with
     with bank:
         return [bank.pix_keys(account_id)[0].key for account_id in account_ids]
 

@@ -88,12 +88,9 @@ def serve(
         backend = Backend.embedded(folder, certificates=verifier)
         stack.callback(backend.close)
         log_no_drops()
-        # Who develops against the demo receives its webhooks on the same machine, and nobody else
-        # reaches the demo to register one.
-        log.warning("webhooks are delivered to loopback addresses too: %s", _WHY_LOOPBACK)
-        bank = create_app(folder.path, unsafe_loopback_webhooks=True)
+        bank = create_app(folder.path, unsafe_loopback_webhooks=_WHY_LOOPBACK)
         gate = Guarita(bank, MINHA_KONTA, backend, decision_log=decision_log)
-        described = DescriptionBesideGate(gate, bank)
+        described = DescriptionBesideGate(gate)
         delfinance = PRODUCTION.with_layers(ClientCertificate(validation_ttl, on_outage=REFUSE))
         resource = Guarita(create_resource_app(), delfinance, backend, decision_log=decision_log)
         context = client_certificate_context(material.server_certificate, material.server_key)

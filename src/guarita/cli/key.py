@@ -55,7 +55,7 @@ def create(
     account
         The account_id it belongs to.
     profile
-        Whose rules it follows: minhakonta or delfinance.
+        Whose rules it follows: minhakonta, delfinance, or a profile of the --config file.
     permission
         A permission such as transfer:write; repeat the option, or give several with commas
         (minhakonta only).
@@ -75,8 +75,9 @@ def create(
     label
         A note for people.
     """
-    if profile not in PROFILES:
-        raise MisuseError(f"there is no profile {profile!r}{nearest(profile, PROFILES)}")
+    profiles = [*PROFILES, *(one for one in current().profiles if one not in PROFILES)]
+    if profile not in profiles:
+        raise MisuseError(f"there is no profile {profile!r}{nearest(profile, profiles)}")
     if without_hmac_secret and kind_of(profile).found_by_secret:
         raise MisuseError(f"--without-hmac-secret: no key of the profile {profile} has one")
     permissions = _listed(permission)

@@ -89,12 +89,20 @@ def scenarios() -> int:
 
 
 @app.command
-def openapi() -> int:
-    """Print the bank's OpenAPI document, which a demo also serves at /openapi.json."""
+def openapi(*, behind_gate: bool = False) -> int:
+    """Print the OpenAPI document of the bank alone, as `guarita sandbox serve` serves it.
+
+    Parameters
+    ----------
+    behind_gate
+        That of the bank behind the gate, as a demo serves it: with credentials, signatures,
+        idempotency keys and the gate's refusals.
+    """
     import json
 
     with sandbox_bank.refusals():
+        from guarita.cli import demo_description
         from guarita.sandbox.api.openapi import document
-    described = document()
+    described = demo_description.document() if behind_gate else document()
     emit(current().json, described, json.dumps(described, indent=2, ensure_ascii=False))
     return OK

@@ -19,7 +19,8 @@ DATABASE = "bank.db"
 
 @contextmanager
 def opened() -> Iterator["Bank"]:
-    """The bank of `--data`; what it refuses inside the block becomes a `RefusedError`.
+    """The bank of `--data`, with the rules it is served with; what it refuses inside the block
+    becomes a `RefusedError`.
 
     Raises:
         RefusedError: there is none. Otherwise a mistyped path would look like an empty bank.

@@ -1,9 +1,7 @@
 """`guarita sandbox events|dead-letters|redeliver|webhook-test`: what the bank told its customers,
 and what became of it."""
 
-import json
-import sqlite3
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -12,28 +10,17 @@ from guarita.cli import sandbox_bank
 from guarita.cli.output import OK, MisuseError, RefusedError, emit, table
 from guarita.cli.settings import current
 
-_DELIVERIES = ("delivered", "pending", "waiting", "dead", "cancelled")
-_LATEST = 50
+if TYPE_CHECKING:
+    from guarita.sandbox.webhooks.events import WrittenEvent
 
-_COUNTS = ", ".join(
-    f"coalesce(sum(deliveries.status = '{state}'), 0) AS {state}" for state in _DELIVERIES
-)
-_EVENTS = f"""
-    SELECT * FROM (
-        SELECT events.number, events.id, events.event_type, events.status, events.account,
-            events.subject, events.body, events.created_at,
-            {_COUNTS}
-        FROM events LEFT JOIN deliveries ON deliveries.event = events.number
-        WHERE :account IS NULL OR events.account = :account
-        GROUP BY events.number ORDER BY events.number DESC LIMIT :latest
-    ) ORDER BY number
-"""  # noqa: S608 - fixed names
+_LATEST = 50
+_MOST = 1_000_000
 
 
 def events(
     *,
     account: str | None = None,
-    latest: Annotated[int, Parameter(validator=Number(gt=0))] = _LATEST,
+    latest: Annotated[int, Parameter(validator=Number(gt=0, lte=_MOST))] = _LATEST,
 ) -> int:
     """List the webhook events the bank wrote, oldest first, and how many deliveries of each were
     made.
@@ -48,12 +35,17 @@ def events(
     latest
         How many, counted from the newest.
     """
-    with sandbox_bank.opened() as bank, bank.database.reading() as conn:
-        found = conn.execute(_EVENTS, {"account": account, "latest": latest}).fetchall()
+    with sandbox_bank.opened() as bank:
+        from guarita.sandbox.webhooks import events as written
+
+        if account is not None:
+            sandbox_bank.require_account(bank, account)
+        with bank.database.reading() as conn:
+            found = written.latest(conn, account, latest)
     rows = [
         (
-            *(one["id"], one["created_at"], one["event_type"], one["status"], one["subject"]),
-            ", ".join(f"{one[state]} {state}" for state in _DELIVERIES if one[state]),
+            *(one.event_id, one.created_at, one.event_type, one.status, one.subject),
+            ", ".join(f"{count} {state}" for state, count in one.deliveries.items() if count),
         )
         for one in found
     ]
@@ -74,6 +66,8 @@ def dead_letters(*, account: str | None = None) -> int:
     with sandbox_bank.opened() as bank:
         from guarita.sandbox.webhooks import dead_letters as letters
 
+        if account is not None:
+            sandbox_bank.require_account(bank, account)
         with bank.database.reading() as conn:
             found = letters.of(conn, account)
     documents = [
@@ -120,6 +114,8 @@ def redeliver(
     with sandbox_bank.opened() as bank:
         from guarita.sandbox.webhooks import dead_letters as letters
 
+        if account is not None:
+            sandbox_bank.require_account(bank, account)
         with bank.database.writing() as conn:
             if every:
                 sent = letters.redeliver_all(conn, account, at=bank.now())
@@ -146,23 +142,25 @@ def webhook_test(webhook_id: str, /) -> int:
         from guarita.sandbox.webhooks import subscriptions
 
         with bank.database.writing() as conn:
-            row = conn.execute(
-                "SELECT account FROM webhooks WHERE id = ?", (webhook_id,)
-            ).fetchone()
-            account = "" if row is None else str(row["account"])
+            account = subscriptions.owner_of(conn, webhook_id)
+            if account is None:
+                raise RefusedError(
+                    f"there is no webhook {webhook_id!r}: give the id that GET /webhooks shows"
+                    " (wh_…)"
+                )
             event_id = subscriptions.send_test(conn, account, webhook_id, at=bank.now())
     emit(current().json, {"event_id": event_id}, f"Event {event_id} is on its way.")
     return OK
 
 
-def _event(row: sqlite3.Row) -> dict[str, Any]:
+def _event(event: "WrittenEvent") -> dict[str, Any]:
     return {
-        "event_id": row["id"],
-        "event_type": row["event_type"],
-        "status": row["status"],
-        "account": row["account"],
-        "subject": row["subject"],
-        "created_at": row["created_at"],
-        "body": json.loads(row["body"]),
-        "deliveries": {state: row[state] for state in _DELIVERIES},
+        "event_id": event.event_id,
+        "event_type": event.event_type,
+        "status": event.status,
+        "account": event.account,
+        "subject": event.subject,
+        "created_at": event.created_at,
+        "body": event.body,
+        "deliveries": dict(event.deliveries),
     }

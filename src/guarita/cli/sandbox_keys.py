@@ -56,7 +56,14 @@ def key_add(account: str, key: str, /) -> int:
     return OK
 
 
-def qr(key: str, /, *, amount: Centavos | None = None, out: Path | None = None) -> int:
+def qr(
+    key: str,
+    /,
+    *,
+    amount: Centavos | None = None,
+    out: Path | None = None,
+    force: bool = False,
+) -> int:
     """Print the BR Code (the text inside a static QR code) that pays a PIX key.
 
     It can be paid again and again, also by POST /pix/cash-out with the member emv. Dynamic codes,
@@ -70,6 +77,8 @@ def qr(key: str, /, *, amount: Centavos | None = None, out: Path | None = None) 
         What is to be paid, in centavos; without it the payer chooses.
     out
         Write the QR code as a PNG file as well.
+    force
+        Overwrite that file.
     """
     with sandbox_bank.opened() as bank:
         from guarita.sandbox.books import accounts
@@ -83,10 +92,10 @@ def qr(key: str, /, *, amount: Centavos | None = None, out: Path | None = None) 
         name = directory.look_up(wanted).name if customer is None else customer.name
         code = BrCode.static(wanted, merchant_name=name, city=_CITY, amount_centavos=amount).text
         if out is not None:
-            files.refuse_existing([out], force=False)
-            files.write(out, _png(code))
+            files.refuse_existing([out], force=force)
+            files.write(out, _png(code), force=force)
     file = None if out is None else str(out.resolve())
-    emit(current().json, {"br_code": code, "png": file}, code)
+    emit(current().json, {"qr_code": code, "png": file}, code)
     return OK
 
 

@@ -10,11 +10,9 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import msgspec
+from typing import TYPE_CHECKING, Any
 
 from guarita.cli.output import MisuseError, RefusedError
 
@@ -26,22 +24,31 @@ DATABASE = "guarita.db"
 DECISIONS = "decisions.db"
 
 
-class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A configuration file (TOML).
+MEMBERS = ["data", "site", "profile", "decision_log", "client_certificates", "process"]
+"""What a configuration file may hold (`guarita.config` reads all of it, this module the first)."""
 
-    Attributes:
-        data: the data folder; a relative path starts at the file's own folder.
-    """
-
-    data: str | None = None
+READ_IT_THEMSELVES = ("serve", "check-config")
+"""Commands that read the whole configuration file, and tell all its mistakes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The global options of this call."""
+    """The global options of this call.
+
+    Attributes:
+        data: the data folder.
+        config: the configuration file, where one was named.
+        given: the data folder where `--data` named it.
+        profiles: the profiles that the configuration file defines.
+        permissions: the permissions that their operations take.
+    """
 
     data: Path
     json: bool = False
+    config: Path | None = None
+    given: Path | None = field(default=None, compare=False)
+    profiles: tuple[str, ...] = ()
+    permissions: frozenset[str] = frozenset()
 
     @contextmanager
     def folder(self, *, create: bool = False) -> Iterator["DataFolder"]:
@@ -58,7 +65,7 @@ class Settings:
                 f"there is no data folder at {self.data}; name another with --data DIR, or make it"
                 " with `guarita migrate` or `guarita account create NAME`"
             )
-        folder = DataFolder(self.data, permissions=TABLE.permissions)
+        folder = DataFolder(self.data, permissions=TABLE.permissions | self.permissions)
         try:
             yield folder
         finally:
@@ -110,41 +117,69 @@ def split(argv: list[str], environ: Mapping[str, str] = os.environ) -> tuple[Set
             given["--json"] = token
         else:
             rest.append(token)
-    data = given.get("--data")
-    if "--config" in given:
-        configured = _configured_data(Path(given["--config"]))
-        data = data or configured
-    data = data or environ.get("GUARITA_DATA") or DEFAULT_DATA
-    return Settings(Path(data), "--json" in given), rest
+    named = given.get("--data")
+    config = Path(given["--config"]) if "--config" in given else None
+    data, members = named, dict[str, Any]()
+    if config is not None and not (rest and rest[0] in READ_IT_THEMSELVES):
+        members = _read_config(config)
+        data = named or _configured_data(config, members)
+    settings = Settings(
+        Path(data or environ.get("GUARITA_DATA") or DEFAULT_DATA),
+        "--json" in given,
+        config,
+        None if named is None else Path(named),
+        *_defined(members),
+    )
+    return settings, rest
 
 
 _METAVAR = {"--data": "DIR", "--config": "FILE"}
 GLOBAL_OPTIONS = (*_METAVAR, "--json", "--help", "--version")
 
 
-def _configured_data(path: Path) -> str | None:
-    """The data folder a configuration file names, if it does."""
-    config = _read_config(path)
-    return None if config.data is None else str(path.parent / config.data)
+def _configured_data(path: Path, members: dict[str, Any]) -> str | None:
+    """The data folder a configuration file names, if it does: `data = "DIR"`, or `folder` in the
+    table `[data]`.
+    """
+    data = members.get("data")
+    folder = data.get("folder") if isinstance(data, dict) else data
+    if folder is None:
+        return None
+    if not isinstance(folder, str):
+        raise MisuseError(f"the configuration {path}: the data folder must be a text")
+    return str(path.parent / folder)
 
 
-def _read_config(path: Path) -> Config:
+def _read_config(path: Path) -> dict[str, Any]:
     try:
         members = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise MisuseError(f"cannot read the configuration {path}: {error.strerror}") from None
     except ValueError as error:
         raise MisuseError(f"the configuration {path} is not TOML: {error}") from None
-    known = [field.name for field in msgspec.structs.fields(Config)]
     for member in members:
-        if member not in known:
+        if member not in MEMBERS:
             raise MisuseError(
-                f"the configuration {path} has an unknown member {member!r}{nearest(member, known)}"
+                f"the configuration {path} has an unknown member "
+                f"{member!r}{nearest(member, MEMBERS)}"
             )
-    try:
-        return msgspec.convert(members, Config)
-    except msgspec.ValidationError as error:
-        raise MisuseError(f"the configuration {path}: {error}") from None
+    return members
+
+
+def _defined(members: dict[str, Any]) -> tuple[tuple[str, ...], frozenset[str]]:
+    """The profiles of a configuration, and the permissions their operations take. Looked at no
+    closer than that: `guarita check-config` tells what is wrong with them.
+    """
+    profiles = members.get("profile")
+    found = profiles if isinstance(profiles, dict) else {}
+    routes = [
+        route
+        for one in found.values()
+        if isinstance(one, dict) and isinstance(one.get("route"), list)
+        for route in one["route"]
+    ]
+    permissions = [one.get("permission") for one in routes if isinstance(one, dict)]
+    return tuple(found), frozenset(one for one in permissions if isinstance(one, str))
 
 
 def nearest(word: str, known: list[str], show: Callable[[str], str] = repr) -> str:

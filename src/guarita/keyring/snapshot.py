@@ -1,8 +1,9 @@
 """All keys in memory, packed: what the verifier looks into for every request.
 
 A key is one `bytes` object: its secret hashes in a fixed layout, for the comparison that happens on
-every request, then the rest as MessagePack, decoded once the secret has proved right. 100,000 keys
-that nobody uses cost about 25 MB and are invisible to the garbage collector.
+every request, then the rest as MessagePack, decoded once the secret has proved right, then the
+client_id and its length. 100,000 keys that nobody uses cost about 20 MB and are invisible to the
+garbage collector.
 """
 
 import math
@@ -12,7 +13,9 @@ import msgspec
 from msgspec.structs import astuple
 
 from guarita.addresses import AddressSet
+from guarita.keyring.key_table import LONGEST_ID, ByDigest, ById, id_of
 from guarita.keyring.kinds import kind_of
+from guarita.keyring.packed_addresses import packed_entries, unpacked_entries
 from guarita.records import (
     Account,
     AccountStatus,
@@ -62,7 +65,7 @@ def secrets_of(packed: bytes) -> tuple[SecretHash, ...]:
     """The secret hashes of a packed key, newest first."""
     tag = packed[0]
     if tag == 0:
-        return (SecretHash(*_LASTING.unpack_from(packed)),)
+        return (SecretHash(packed[1:33]),)
     if tag == 1:
         return (SecretHash(*_ENDING.unpack_from(packed)),)
     digest, end, former, former_end = _TWO.unpack_from(packed)
@@ -75,40 +78,51 @@ def secrets_of(packed: bytes) -> tuple[SecretHash, ...]:
 NOBODY = packed_secrets((SecretHash(bytes(32)),))
 """Stands in for the key of an unknown id, so that the same work is done for it."""
 
-NO_ONE = (b"", NOBODY)
-"""The same, where the client_id is not known beforehand."""
-
 
 class Snapshot:
     """The keys of one moment, replaced entry by entry: whoever reads meanwhile sees a key as it was
-    or as it is, never half of it. A key is in one of the first two mappings only.
+    or as it is, never half of it.
 
     Attributes:
-        by_id: client_id → packed key, of keys that are called by their client_id.
-        by_digest: secret's digest → client_id and packed key, of keys found by their secret.
+        by_id: packed keys, of those that are called by their client_id.
     """
 
     def __init__(self) -> None:
-        self.by_id: dict[bytes, bytes] = {}
-        self.by_digest: dict[bytes, tuple[bytes, bytes]] = {}
-        self._singles: dict[bytes, bytes] = {}
+        self.by_id = ById()
+        # Of keys found by their secret.
+        self._singles = ById()
+        self._newest = ByDigest()
+        self._former: dict[bytes, bytes] = {}  # digest → packed key, while it is being rotated
         self._shared: list[_Shared] = []
         self._number_of: dict[_Shared, int] = {}
 
+    def by_digest(self, digest: bytes) -> bytes | None:
+        """The packed key, of those found by their secret, one of whose digests this is."""
+        return self._former.get(digest) or self._newest.get(digest)
+
+    def digests(self) -> set[bytes]:
+        """By which digests keys are found."""
+        return {*self._newest, *self._former}
+
     def put(self, key: ApiKey) -> bytes | None:
-        """Adds or replaces `key`; returns what was there, packed."""
-        client_id = key.client_id.encode()
-        before, packed = self.packed(client_id), self._pack(key)
+        """Adds or replaces `key`; returns what was there, packed.
+
+        Raises:
+            ValueError: the client_id is longer than 255 bytes.
+        """
+        before, packed = self.packed(key.client_id.encode()), self._pack(key)
         if kind_of(key.profile).found_by_secret:
-            self._singles[client_id] = packed
-            for secret in key.secrets:
-                self.by_digest[secret.digest] = client_id, packed
-            kept = {secret.digest for secret in key.secrets}
-            for former in secrets_of(before) if before is not None else ():
-                if former.digest not in kept:
-                    self.by_digest.pop(former.digest, None)
+            self._singles.put(packed)
+            self._newest.put(packed)
+            newest, *former = [secret.digest for secret in key.secrets]
+            self._former.update(dict.fromkeys(former, packed))
+            for number, secret in enumerate(secrets_of(before) if before is not None else ()):
+                if number and secret.digest not in former:
+                    self._former.pop(secret.digest, None)
+                elif not number and secret.digest != newest:
+                    self._newest.remove(secret.digest)
         else:
-            self.by_id[client_id] = packed
+            self.by_id.put(packed)
         return before
 
     def packed(self, client_id: bytes) -> bytes | None:
@@ -119,6 +133,9 @@ class Snapshot:
         return len(self.by_id) + len(self._singles)
 
     def _pack(self, key: ApiKey) -> bytes:
+        client_id = key.client_id.encode()
+        if len(client_id) > LONGEST_ID:
+            raise ValueError(f"a client_id has at most 255 bytes, this one {len(client_id)}")
         shared = (key.profile, key.permissions, key.signs, key.signature_forms)
         number = self._number_of.get(shared)
         if number is None:
@@ -132,19 +149,21 @@ class Snapshot:
             _KEY_STATES.index(key.status),
             key.blocked_reason,
             key.expires_at,
-            key.allowlist.entries,
+            packed_entries(key.allowlist.entries),
             key.label,
             # Half the size, where it is a whole number of seconds.
             int(key.created_at) if key.created_at.is_integer() else key.created_at,
             _packed_certificates(key),
         )
-        return packed_secrets(key.secrets) + _encode(rest)
+        end = client_id + bytes([len(client_id)])
+        return packed_secrets(key.secrets) + _encode(rest) + end
 
-    def unpack(self, client_id: bytes, packed: bytes) -> ApiKey:
+    def unpack(self, packed: bytes) -> ApiKey:
         """The key that was packed."""
-        packed_rest = packed[_LAYOUTS[packed[0]].size :]
+        client_id = id_of(packed)
+        packed_rest = packed[_LAYOUTS[packed[0]].size : -1 - len(client_id)]
         account_id, name, account_state, number, state, *rest = _decode(packed_rest)
-        blocked_reason, expires_at, entries, label, created_at, certificates = rest
+        blocked_reason, expires_at, addresses, label, created_at, certificates = rest
         mode, pins, shown = certificates or (0, (), "")
         profile, permissions, signs, signature_forms = self._shared[number]
         return ApiKey(
@@ -157,7 +176,7 @@ class Snapshot:
             expires_at=expires_at,
             permissions=permissions,
             # Whether everybody may be allowed was decided when the entry was saved.
-            allowlist=AddressSet(entries, unsafe_any=True),
+            allowlist=AddressSet(unpacked_entries(addresses), unsafe_any=True),
             signs=signs,
             signature_forms=signature_forms,
             label=label,

@@ -14,8 +14,9 @@ from threading import Event, Lock, Thread
 
 from guarita.asks import FindKey, Outage, VerifyCredential
 from guarita.crypto import find_digest, find_secret, mac_state, secret_hash
+from guarita.keyring.key_table import id_of
 from guarita.keyring.repository import Repository
-from guarita.keyring.snapshot import NO_ONE, NOBODY, Snapshot, secrets_of
+from guarita.keyring.snapshot import NOBODY, Snapshot, secrets_of
 from guarita.records import Verified
 
 _UNKNOWN_ID = Verified(None, None, client_id_known=False)
@@ -82,7 +83,7 @@ class Verifier:
         if self._monotonic() >= self._stale_at:
             raise Outage("the keyring could not be refreshed for too long")
         snapshot = self._snapshot
-        packed = snapshot.by_id.get(ask.client_id, NOBODY)
+        packed = snapshot.by_id.get(ask.client_id) or NOBODY
         found = find_secret(self._pepper, ask.secret, secrets_of(packed), self._clock())
         if found is None:
             return _UNKNOWN_ID if packed is NOBODY else _WRONG_SECRET
@@ -91,9 +92,9 @@ class Verifier:
             return hot[1]
         if packed is NOBODY:
             return _UNKNOWN_ID
-        key = snapshot.unpack(ask.client_id, packed)
+        key = snapshot.unpack(packed)
         verified = Verified(key, mac_state(ask.secret), client_id_known=True)
-        return self._keep(ask.client_id, packed, found.digest, verified)
+        return self._keep(packed, found.digest, verified)
 
     def find(self, ask: FindKey) -> Verified:
         """`answer` for a key that is one secret. `mac` is None: nothing is signed with it."""
@@ -101,21 +102,21 @@ class Verifier:
             raise Outage("the keyring could not be refreshed for too long")
         snapshot = self._snapshot
         digest = secret_hash(self._pepper, ask.api_key)
-        client_id, packed = snapshot.by_digest.get(digest, NO_ONE)
+        packed = snapshot.by_digest(digest) or NOBODY
         found = find_digest(digest, secrets_of(packed), self._clock())
         if found is None or packed is NOBODY:
             return _UNKNOWN_ID
         hot = self._hot.get(found.digest)
         if hot is not None and hot[0] is packed:
             return hot[1]
-        verified = Verified(snapshot.unpack(client_id, packed), None, client_id_known=True)
-        return self._keep(client_id, packed, found.digest, verified)
+        verified = Verified(snapshot.unpack(packed), None, client_id_known=True)
+        return self._keep(packed, found.digest, verified)
 
-    def _keep(self, client_id: bytes, packed: bytes, digest: bytes, verified: Verified) -> Verified:
+    def _keep(self, packed: bytes, digest: bytes, verified: Verified) -> Verified:
         """Keeps the decoded key of a verified secret while it does not change."""
         with self._changing:
             # Not what has been replaced meanwhile: it would stay here unused.
-            if self._snapshot.packed(client_id) is packed:
+            if self._snapshot.packed(id_of(packed)) is packed:
                 while len(self._hot) >= self._hot_keys:
                     del self._hot[next(iter(self._hot))]
                 self._hot[digest] = packed, verified

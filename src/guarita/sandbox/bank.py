@@ -6,17 +6,19 @@ begin and end. What does not: how money moves (`pix/`), what the other side does
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from sqlite3 import Connection
 from types import TracebackType
 
-from guarita.sandbox.books import accounts, audit, statement, transactions
+from guarita.sandbox.bank_time import BankTime
+from guarita.sandbox.bank_time import utc_now as utc_now
+from guarita.sandbox.books import accounts, audit, finding, statement
 from guarita.sandbox.books.accounts import Balance, RegisteredKey
 from guarita.sandbox.books.statement import StatementQuery
-from guarita.sandbox.books.transactions import Transaction, TransactionNotFound
+from guarita.sandbox.books.transactions import Transaction
 from guarita.sandbox.database import Database
-from guarita.sandbox.pix import charges, disputes, payouts, refunds, settlement
+from guarita.sandbox.pix import charges, disputes, kept_rules, payouts, refunds, settlement
 from guarita.sandbox.pix.charges import CashIn, Charge
 from guarita.sandbox.pix.disputes import Defense, DefenseOrder, Infraction
 from guarita.sandbox.pix.payouts import CashOut
@@ -27,10 +29,8 @@ from guarita.sandbox.webhooks import subscriptions
 from guarita.sandbox.webhooks.subscriptions import Webhook, WebhookOrder
 
 DATABASE_FILE = "bank.db"
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
+BATCHES = 20
+"""How many write transactions one call of `Bank.work` makes at most."""
 
 
 class Bank:
@@ -39,7 +39,7 @@ class Bank:
 
     Methods block on the disk: call them from a worker thread in asynchronous code. An account opens
     on its first use with `rules.opening_balance`. Amounts are base units (1/10,000 BRL), except
-    those of orders (centavos).
+    those of orders (centavos). Without `rules` it goes by those it was last served with, if any.
 
     `unsafe_loopback_webhooks` lets webhooks lead to this machine's loopback addresses.
 
@@ -56,24 +56,29 @@ class Bank:
         clock: Callable[[], datetime] = utc_now,
         unsafe_loopback_webhooks: bool = False,
     ) -> None:
-        self.rules = Rules() if rules is None else rules
         self.database = Database(data / DATABASE_FILE)
-        self._clock = clock
+        if rules is None:
+            with self.database.reading() as conn:
+                rules = kept_rules.kept(conn) or Rules()
+        self.rules = rules
+        self._time = BankTime(clock)
         self._unsafe_loopback = unsafe_loopback_webhooks
 
     def now(self) -> datetime:
-        """The bank's time, in UTC. Raises `ValueError` for a clock without a time zone."""
-        at = self._clock()
-        if at.tzinfo is None:
-            raise ValueError("the bank's clock must give times with a time zone")
-        return at.astimezone(UTC)
+        """What the clock says, in UTC. Raises `ValueError` for a clock without a time zone."""
+        return self._time.by_clock()
+
+    @contextmanager
+    def acting(self) -> Iterator[tuple[Connection, datetime]]:
+        """A write transaction, and the time of what happens in it."""
+        with self.database.writing() as conn:
+            yield conn, self._time.act(conn)
 
     @contextmanager
     def customer(self, account: str) -> Iterator[tuple[Connection, datetime]]:
         """A write transaction for the account, opened if this is its first use, and its time."""
         _check_account(account)
-        with self.database.writing() as conn:
-            at = self.now()
+        with self.acting() as (conn, at):
             accounts.open_customer(conn, account, balance=self.rules.opening_balance, at=at)
             yield conn, at
 
@@ -114,56 +119,33 @@ class Bank:
         another account's.
         """
         with self._reading(account) as conn:
-            return _found(_by_id(conn, account, transaction_id))
+            return finding.by_id(conn, account, transaction_id)
 
     def by_end_to_end_id(self, account: str, end_to_end_id: str) -> Transaction:
         """The account's transaction (§6.6); never a charge. Raises `TransactionNotFound`."""
         with self._reading(account) as conn:
-            found = None
-            if identifiers.is_transaction_id(end_to_end_id):  # returns and refunds have ids of D…
-                found = transactions.by_end_to_end_id(conn, account, end_to_end_id)
-        if found is None:
-            raise TransactionNotFound("Transaction not found")
-        return found
+            return finding.by_end_to_end_id(conn, account, end_to_end_id)
 
     def by_external_id(self, account: str, external_id: str) -> Transaction | Charge:
         """The account's latest transaction or charge with this external id, the receipt in place of
         a charge that is paid (§6.7). Raises `TransactionNotFound`.
         """
-        if identifiers.external_id(external_id) != external_id:
-            raise TransactionNotFound("Transaction not found")
         with self._reading(account) as conn:
-            transaction = transactions.by_external_id(conn, account, external_id)
-            charge = charges.by_external_id(conn, account, external_id)
-        if transaction is None or charge is None:
-            return _found(transaction or charge)
-        return transaction if transaction.created_ms >= charge.created_ms else charge
+            return finding.by_external_id(conn, account, external_id)
 
     def by_tag(self, account: str, prefix: str) -> list[Transaction | Charge]:
         """The account's transactions and charges whose id starts so, newest first, at most 50
         (§6.8).
         """
-        if prefix and not identifiers.is_transaction_id(prefix):
-            return []
         with self._reading(account) as conn:
-            found: list[Transaction | Charge] = [
-                *transactions.by_tag(conn, account, prefix),
-                *charges.by_tag(conn, account, prefix),
-            ]
-        found.sort(key=lambda each: each.created_ms, reverse=True)
-        return found[: transactions.TAGGED_MAX]
+            return finding.by_tag(conn, account, prefix)
 
     def receipt(self, account: str, transaction_id: str) -> Transaction:
         """The account's transaction once its outcome is known; a paid charge's id leads to its
         receipt (§6.9). Raises `TransactionNotFound`.
         """
         with self._reading(account) as conn:
-            found = _by_id(conn, account, transaction_id)
-            if isinstance(found, Charge) and found.paid_transaction_id is not None:
-                found = transactions.of_account(conn, account, found.paid_transaction_id)
-        if not isinstance(found, Transaction) or not found.final:
-            raise TransactionNotFound("Transaction not found")
-        return found
+            return finding.receipt(conn, account, transaction_id)
 
     def statement(self, account: str, query: StatementQuery) -> list[Transaction]:
         """A page of the account's transactions, newest first (§6.10)."""
@@ -218,19 +200,27 @@ class Bank:
     # The bank's own affairs
 
     def work(self) -> datetime | None:
-        """Do everything that is due by the bank's clock, in short write transactions. Safe to run
-        from several processes at once.
+        """Do what is due by the bank's clock, in at most `BATCHES` short write transactions. Safe
+        to run from several processes at once.
 
-        Returns when something is due next, or `None`.
+        Returns when something is due next, or `None`. A time that is not in the future means that
+        there is more to do now.
         """
-        due = self._next_due()
-        while due is not None and due <= self.now():
-            with self.database.writing() as conn:
-                worked = settlement.work(conn, at=self.now(), rules=self.rules)
-            due = self._next_due()
+        due, now = self._next_due()
+        for _ in range(BATCHES):
+            if due is None or due > now:
+                break
+            with self.acting() as (conn, at):
+                worked = settlement.work(conn, at=at, rules=self.rules)
+            due, now = self._next_due()
             if not worked:
                 break
         return due
+
+    def keep_rules(self) -> None:
+        """Keep the rules in the file: who serves it says what commands beside it go by."""
+        with self.database.writing() as conn:
+            kept_rules.keep(conn, self.rules)
 
     def count_payments(self, account: str) -> int:
         """How many payouts of the account have been executed: counted in the books, not in the
@@ -259,10 +249,12 @@ class Bank:
     ) -> None:
         self.close()
 
-    def _next_due(self) -> datetime | None:
+    def _next_due(self) -> tuple[datetime | None, datetime]:
+        """When something is due next, and the bank's time."""
         with self.database.reading() as conn:
             due_ms = settlement.next_due(conn, rules=self.rules)
-        return None if due_ms is None else timestamps.from_milliseconds(due_ms)
+            now = self._time.now(conn)
+        return (None if due_ms is None else timestamps.from_milliseconds(due_ms)), now
 
     @contextmanager
     def _reading(self, account: str) -> Iterator[Connection]:
@@ -276,17 +268,3 @@ def _check_account(account: str) -> None:
         raise ValueError(
             "an account id is 1 to 128 characters of A-Z a-z 0-9 . _ : -, not " + repr(account)
         )
-
-
-def _by_id(conn: Connection, account: str, transaction_id: str) -> Transaction | Charge | None:
-    if not identifiers.is_transaction_id(transaction_id):
-        return None
-    return transactions.of_account(conn, account, transaction_id) or charges.find(
-        conn, account, transaction_id
-    )
-
-
-def _found(found: Transaction | Charge | None) -> Transaction | Charge:
-    if found is None:
-        raise TransactionNotFound("Transaction not found")
-    return found

@@ -131,6 +131,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")  # secrets of deleted webhooks
     except BaseException:
         connection.close()
         raise
@@ -161,6 +162,8 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
     Raises `RuntimeError` if the file was written by a later version of the bank.
     """
+    if connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS):
+        return  # without waiting for the write lock, and without reading the whole file
     # Tables are rebuilt: references are checked once, at the end.
     connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute("BEGIN IMMEDIATE")

@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import get_args
 
+from guarita.sandbox import named
 from guarita.sandbox.bank import Bank
-from guarita.sandbox.books import accounts, transactions
-from guarita.sandbox.books import charges as charge_records
+from guarita.sandbox.books import accounts
 from guarita.sandbox.books.accounts import RegisteredKey
 from guarita.sandbox.books.charges import Charge
-from guarita.sandbox.books.transactions import IN_FLIGHT, Kind, Status, Transaction
+from guarita.sandbox.books.transactions import IN_FLIGHT, Transaction
+from guarita.sandbox.named import Impossible as Impossible
 from guarita.sandbox.pix import (
     charges,
     directory,
@@ -33,9 +34,12 @@ from guarita.sandbox.pix import (
 from guarita.sandbox.pix.disputes import Infraction, Result
 from guarita.sandbox.pix.rules import BASE_UNITS_PER_CENTAVO, MAX_AMOUNT_CENTAVOS
 from guarita.sandbox.refusals import Missing, Refused
-from guarita.sandbox.text import brcode, identifiers, pix_keys
-from guarita.sandbox.text.brcode import BrCode, InvalidBrCode
-from guarita.sandbox.text.pix_keys import InvalidPixKey, KeyType, PixKey
+from guarita.sandbox.text import identifiers
+from guarita.sandbox.text.pix_keys import KeyType
+
+TEXT_MAX = 140
+"""Characters of a payer's name and of what the payer writes: Max140Text of the payment message."""
+REASON_MAX = 2_000
 
 RESULTS: tuple[Result, ...] = get_args(Result)
 DEFAULT_REJECTION = "AC03"
@@ -43,10 +47,6 @@ DEFAULT_RETURN = reasons.AGREED_RETURN
 DEFAULT_INFRACTION = settlement.DISPUTE_REASON
 
 _CODE = re.compile(r"[A-Z0-9]{4}")
-
-
-class Impossible(ValueError):
-    """What was asked of the world cannot happen. The text says why, and what would be right."""
 
 
 class World:
@@ -71,29 +71,36 @@ class World:
 
         `amount` may be left out where the charge or code tells it. `payer` is the payer's name.
         """
+        named.check_whole(amount)
         if amount is not None and not 0 < amount <= MAX_AMOUNT_CENTAVOS:
             raise Impossible(
                 f"an amount is 1 to {MAX_AMOUNT_CENTAVOS} centavos, not {amount}: R$ 30,00 is 3000"
             )
+        named.check_length("a payer's name", payer, TEXT_MAX)
+        named.check_length("a description", description, TEXT_MAX)
         someone = directory.someone(payer or secrets.token_hex(8), name=payer)
         rules = self._bank.rules
-        code = _code(target)
+        code = named.code(target)
         with self._happening() as (conn, at):
             end_to_end_id = identifiers.new_end_to_end_id(at, ispb=someone.ispb)
-            charge = _charge(conn, target, code)
+            charge = named.charge(conn, target, code)
             if charge is not None:
-                _check_amount(amount, charge)
+                named.check_amount(amount, charge)
                 return charges.pay(
                     conn, charge, someone, end_to_end_id=end_to_end_id, at=at, rules=rules
                 )
-            key = _key(target) if code is None or code.pix_key is None else code.pix_key
+            key = (
+                named.paid_key(conn, target)
+                if code is None or code.pix_key is None
+                else code.pix_key
+            )
             if amount is None and code is not None:
                 amount = code.amount_centavos
             if amount is None:
                 raise Impossible(f"a payment to the key {key.value} needs an amount in centavos")
             return receipts.receive(
                 conn,
-                _owner(conn, key),
+                named.owner(conn, key),
                 amount=amount * BASE_UNITS_PER_CENTAVO,
                 end_to_end_id=end_to_end_id,
                 payer=someone,
@@ -106,7 +113,7 @@ class World:
     def settle(self, transaction_id: str) -> Transaction:
         """The settlement system settles a processing payout or refund now."""
         with self._happening() as (conn, at):
-            found = _in_state(conn, transaction_id, ("payout", "refund"), ("processing",))
+            found = named.in_state(conn, transaction_id, ("payout", "refund"), ("processing",))
             step = payouts.settle if found.kind == "payout" else settlement.settle_refund
             return step(conn, found, at=at, rules=self._bank.rules)
 
@@ -117,10 +124,10 @@ class World:
         code = reason.upper()
         if code not in reasons.REASONS:
             raise Impossible(
-                f"{reason} is no reason for a rejection: use one of {', '.join(reasons.REASONS)}"
+                f"{reason!r} is no reason for a rejection: use one of {', '.join(reasons.REASONS)}"
             )
         with self._happening() as (conn, at):
-            found = _in_state(conn, transaction_id, ("payout", "refund"), IN_FLIGHT)
+            found = named.in_state(conn, transaction_id, ("payout", "refund"), IN_FLIGHT)
             if found.kind == "refund":
                 return refunds.release(conn, found, at=at)
             return payouts.fail(conn, found, code, at=at)
@@ -130,7 +137,7 @@ class World:
         `rules.review_s`, unless it is settled or rejected before.
         """
         with self._happening() as (conn, at):
-            found = _in_state(conn, transaction_id, ("payout",), ("processing",))
+            found = named.in_state(conn, transaction_id, ("payout",), ("processing",))
             if found.in_review:
                 raise Impossible(f"{transaction_id} is under review already: settle or reject it")
             return payouts.hold_for_review(conn, found, at=at, rules=self._bank.rules)
@@ -145,10 +152,11 @@ class World:
         if _CODE.fullmatch(code) is None:
             known = ", ".join(reasons.RETURN_REASONS)
             raise Impossible(f"a reason is a code of four letters or digits such as {known}")
+        named.check_whole(amount)
         with self._happening() as (conn, at):
             rules = self._bank.rules
-            found = _in_state(conn, transaction_id, ("payout",), ("settled",))
-            if found.counterparty_ispb == rules.ispb:
+            found = named.in_state(conn, transaction_id, ("payout",), ("settled",))
+            if found.receiver is not None:
                 raise Impossible(
                     f"{transaction_id} went to an account of this bank: give it back from there, by"
                     " POST /pix/refund"
@@ -164,8 +172,9 @@ class World:
 
     def infraction(self, transaction_id: str, reason: str | None = None) -> Infraction:
         """The payer's bank disputes a receipt (or the receipt of a paid charge)."""
+        named.check_length("the reason of a dispute", reason, REASON_MAX)
         with self._happening() as (conn, at):
-            found = _in_state(conn, transaction_id, ("receipt",), ("settled",))
+            found = named.in_state(conn, transaction_id, ("receipt",), ("settled",))
             return disputes.open_case(
                 conn, found, reason=reason or DEFAULT_INFRACTION, at=at, rules=self._bank.rules
             )
@@ -174,15 +183,22 @@ class World:
         """The dispute ends: `AGREED` (the payer was right), `DISAGREED` or `CANCELLED`."""
         chosen = next((known for known in RESULTS if known == result.upper()), None)
         if chosen is None:
-            raise Impossible(f"{result} is no result of a dispute: use one of {', '.join(RESULTS)}")
+            raise Impossible(
+                f"{result!r} is no result of a dispute: use one of {', '.join(RESULTS)}"
+            )
         with self._happening() as (conn, at):
-            case = disputes.find(conn, infraction_id)
+            try:
+                case = disputes.find(conn, infraction_id)
+            except Missing:
+                raise Impossible(
+                    f"there is no dispute {infraction_id!r}: give the id that GET /med shows"
+                ) from None
             return settlement.resolve(conn, case, chosen, at=at, rules=self._bank.rules)
 
     def expire(self, txid: str) -> Charge:
         """The time of an active charge is over now."""
         with self._happening() as (conn, at):
-            charge = _charge_of_txid(conn, txid)
+            charge = named.charge_of_txid(conn, txid)
             if charge is None:
                 raise Impossible(
                     f"there is no charge {txid!r}: give the transaction_id of a cash-in"
@@ -193,14 +209,14 @@ class World:
 
     def add_key(self, account: str, key: str, key_type: KeyType | None = None) -> RegisteredKey:
         """An account of this bank (opened if this is its first use) registers a PIX key."""
-        parsed = _key(key, key_type)
+        parsed = named.key(key, key_type)
         with self._errors(), self._bank.customer(account) as (conn, at):
             return accounts.add_key(conn, account, parsed, at=at)
 
     @contextmanager
     def _happening(self) -> Iterator[tuple[sqlite3.Connection, datetime]]:
-        with self._errors(), self._bank.database.writing() as conn:
-            yield conn, self._bank.now()
+        with self._errors(), self._bank.acting() as (conn, at):
+            yield conn, at
 
     @staticmethod
     @contextmanager
@@ -209,90 +225,3 @@ class World:
             yield
         except (Refused, Missing, accounts.KeyTaken, accounts.TooManyKeys) as error:
             raise Impossible(str(error)) from error
-
-
-def _in_state(
-    conn: sqlite3.Connection,
-    transaction_id: str,
-    kinds: tuple[Kind, ...],
-    states: tuple[Status, ...],
-) -> Transaction:
-    """The transaction of one of these kinds and states; a paid charge stands for its receipt."""
-    found = None
-    if identifiers.is_transaction_id(transaction_id):
-        found = transactions.find(conn, transaction_id)
-        charge = _charge_of_txid(conn, transaction_id)
-        if charge is not None and charge.paid_transaction_id is not None:
-            found = transactions.find(conn, charge.paid_transaction_id)
-    if found is None:
-        raise Impossible(
-            f"there is no transaction {transaction_id!r}: give the transaction_id of a"
-            f" {' or '.join(kinds)}"
-        )
-    if found.kind not in kinds or found.status not in states:
-        raise Impossible(
-            f"{transaction_id} is a {found.status} {found.kind}: this takes a"
-            f" {' or '.join(states)} {' or '.join(kinds)}"
-        )
-    return found
-
-
-def _charge(conn: sqlite3.Connection, target: str, code: BrCode | None) -> Charge | None:
-    if code is None:
-        return _charge_of_txid(conn, target)
-    if code.url is None:
-        return None
-    charge = charges.by_location(conn, code.url)
-    if charge is None:
-        raise Impossible(
-            f"the code leads to {code.url}, which is no charge of this bank: use the qr_code of a"
-            " cash-in"
-        )
-    return charge
-
-
-def _charge_of_txid(conn: sqlite3.Connection, txid: str) -> Charge | None:
-    if not identifiers.is_transaction_id(txid):
-        return None
-    try:
-        return charge_records.get(conn, txid)
-    except LookupError:
-        return None
-
-
-def _check_amount(amount: int | None, charge: Charge) -> None:
-    if amount is not None and amount * BASE_UNITS_PER_CENTAVO != charge.amount:
-        raise Impossible(
-            f"the charge is over {charge.amount // BASE_UNITS_PER_CENTAVO} centavos, not {amount}:"
-            " leave the amount out"
-        )
-
-
-def _code(text: str) -> BrCode | None:
-    if not text.startswith("0002"):
-        return None
-    try:
-        return brcode.parse(text)
-    except InvalidBrCode as error:
-        raise Impossible(str(error)) from error
-
-
-def _key(text: str, key_type: KeyType | None = None) -> PixKey:
-    try:
-        return pix_keys.parse(text, key_type)
-    except InvalidPixKey as error:
-        raise Impossible(
-            f"{text!r} is no PIX key, no text of a QR code and no charge of this bank"
-            if key_type is None
-            else f"{text!r} is no PIX key of type {key_type}"
-        ) from error
-
-
-def _owner(conn: sqlite3.Connection, key: PixKey) -> str:
-    owner = accounts.owner_of(conn, key.value)
-    if owner is None:
-        raise Impossible(
-            f"the key {key.value} leads to no account of this bank: register it with one, or pay a"
-            " key that GET /pix/keys shows"
-        )
-    return owner

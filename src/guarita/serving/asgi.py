@@ -9,17 +9,17 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
-from guarita.addresses import canonical_address
 from guarita.asks import Scope
 from guarita.decision import WEBSOCKET, Decision, Known, Refuse
-from guarita.facts import Facts, Headers, PresentedCertificate
+from guarita.facts import Facts, Headers
 from guarita.profile import Profile, RouteClass
 from guarita.serving.admitted import without_posing
+from guarita.serving.arrival import Unguarded, facts_of
 from guarita.serving.backend import Backend
-from guarita.serving.certificates import CertificateHeader, Malformed
+from guarita.serving.certificates import CertificateHeader
 from guarita.serving.edge import NO_PROXIES, TrustedProxies
 from guarita.serving.exchange import Exchange
-from guarita.serving.ray import RAY_HEADER, believable_ray, new_ray
+from guarita.serving.ray import RAY_HEADER
 
 ASGIScope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -110,12 +110,7 @@ class Guarita:
             else ()
         )
         self._websockets = unsafe_allow_websockets
-        unguarded = _unguarded(unsafe_unguarded_paths)
-        self._unguarded_paths = frozenset(path for path in unguarded if not path.endswith("/"))
-        self._unguarded_trees = tuple(path for path in unguarded if path.endswith("/"))
-        self._has_unguarded = bool(unguarded)
-        for path in unguarded:
-            log.warning("unsafe_unguarded_paths: %s reaches the application unchecked", path)
+        self._unguarded = Unguarded(unsafe_unguarded_paths)
         if unsafe_allow_websockets:
             log.warning("unsafe_allow_websockets: WebSockets reach the application unchecked")
 
@@ -123,7 +118,7 @@ class Guarita:
         kind = scope["type"]
         if kind == "http":
             facts = self._facts(scope)
-            if self._has_unguarded and self._is_unguarded(facts.path):
+            if self._unguarded.any and self._unguarded.covers(facts.path):
                 inner = without_posing(scope, facts.headers, self.believed_header(facts.peer))
                 await self.app(inner, receive, self._marked(facts, send))
                 return
@@ -141,48 +136,19 @@ class Guarita:
                 self.decision_log.flush()
 
     def _facts(self, scope: ASGIScope) -> Facts:
-        at = self.clock()
-        headers = Headers(scope["headers"])
         peer = scope.get("client")
-        address: str | None = peer[0] if peer else None
-        proxies = self.trusted_proxies
-        ray = token = new_ray(at)
-        secure = scope.get("scheme") in ("https", "wss")
-        certificate: PresentedCertificate | None = scope.get("guarita.certificate")
-        if proxies is NO_PROXIES:
-            client = canonical_address(address) if address is not None else None
-        else:
-            client = proxies.client(address, headers.all(b"x-forwarded-for"))
-            if proxies.believes(address):
-                ray = believable_ray(headers.get(RAY_HEADER)) or ray
-                secure = secure or headers.get(b"x-forwarded-proto") == b"https"
-                # The connection is the proxy's: a certificate shown on it is not the caller's.
-                header = self.certificate_header
-                certificate = None if header is None else self._from_edge(header, headers, at)
-        return Facts(
+        return facts_of(
             scope.get("method", "GET"),
             raw_path_of(scope),
             scope["query_string"],
-            headers,
-            address,
-            client,
-            at,
-            ray,
-            token,
-            certificate,
-            secure,
+            Headers(scope["headers"]),
+            peer[0] if peer else None,
+            self.clock(),
+            scope.get("scheme") in ("https", "wss"),
+            scope.get("guarita.certificate"),
+            self.trusted_proxies,
+            self.certificate_header,
         )
-
-    @staticmethod
-    def _from_edge(
-        header: CertificateHeader, headers: Headers, at: float
-    ) -> PresentedCertificate | None:
-        """The certificate a trusted edge passed on; an unreadable one verifies as malformed."""
-        presented = header.presented(headers, at)
-        if isinstance(presented, Malformed):
-            log.warning("certificate header of a trusted proxy: %s", presented.fault)
-            return PresentedCertificate((b"",), at)
-        return presented
 
     def believed_header(self, peer: str | None) -> CertificateHeader | None:
         """The certificate header, where `peer` is a proxy it is believed from."""
@@ -200,14 +166,6 @@ class Guarita:
             await send(message)
 
         return marking
-
-    def _is_unguarded(self, path: str) -> bool:
-        if path in self._unguarded_paths:
-            return True
-        if not path.startswith(self._unguarded_trees):
-            return False
-        # Below a tree only plain paths pass: nothing a router could read as leaving it.
-        return "%" not in path and "\\" not in path and "//" not in path and "/." not in path
 
     async def _refuse_websocket(
         self, facts: Facts, scope: ASGIScope, receive: Receive, send: Send
@@ -232,19 +190,6 @@ class Guarita:
         }
         await send(start)
         await send({"type": "websocket.http.response.body", "body": response.body})
-
-
-def _unguarded(paths: Iterable[str]) -> list[str]:
-    """The unguarded paths as a list, or an error for what cannot be meant."""
-    if isinstance(paths, str):
-        raise TypeError(f"unsafe_unguarded_paths is a list of paths, not the one text {paths!r}")
-    listed = list(paths)
-    for path in listed:
-        if not path.startswith("/") or path == "/":
-            raise ValueError(
-                f'unsafe_unguarded_paths: {path!r} must begin with "/" and name something below it'
-            )
-    return listed
 
 
 def raw_path_of(scope: ASGIScope) -> str:

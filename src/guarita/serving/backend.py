@@ -4,6 +4,7 @@ an adapter.
 
 import logging
 import time
+from asyncio import Future
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,7 +23,7 @@ from guarita.asks import (
     VerifyCertificate,
     VerifyCredential,
 )
-from guarita.serving.unsettled import Unsettled
+from guarita.serving.unsettled import Defer, Unsettled
 
 if TYPE_CHECKING:
     from guarita.data_folder import DataFolder
@@ -84,6 +85,12 @@ class Backend:
         settling = Unsettled(reservations)
         for kind in RESERVATION_ASKS:
             self._answerers[kind] = settling.answer
+        self._deferring: dict[type[Ask], Defer] = {}
+        counting: Defer | None = getattr(counters, "defer", None)
+        if counting is not None:
+            self._deferring = dict.fromkeys((CountHit, CountFault, FaultsOf), counting)
+        if settling.defers:
+            self._deferring |= dict.fromkeys(RESERVATION_ASKS, settling.defer)
         self._quiet_until = 0.0
 
     @classmethod
@@ -120,8 +127,14 @@ class Backend:
         """The answer to `ask`, or an awaitable of it. Raises `Outage` (logged, at most every few
         seconds) or KeyError for an ask that is not a store's.
         """
+        kind = type(ask)
         try:
-            reply = self._answerers[type(ask)](ask)
+            if kind in self._deferring:
+                reply = self._deferring[kind](ask, self._report)
+                if type(reply) is Future:
+                    return reply
+            else:
+                reply = self._answerers[kind](ask)
         except Outage as outage:
             self._report(ask, outage)
             raise

@@ -4,7 +4,7 @@ wrong moment does not leave a reservation "in flight" that nobody will end.
 
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from guarita.asks import Ask, LoseOutcome, Outage, Record, Release, Reserve
@@ -13,6 +13,9 @@ log = logging.getLogger("guarita.backend")
 
 MOST_KEPT = 10_000
 AT_ONCE = 8
+
+
+Defer = Callable[[Ask, Callable[[Any, Outage], object]], Any]
 
 
 class Answerer(Protocol):
@@ -30,11 +33,36 @@ class Unsettled:
 
     def __init__(self, source: Answerer) -> None:
         self._source = source
+        self._defer: Defer | None = getattr(source, "defer", None)
         self._kept: OrderedDict[tuple[bytes, str], Record | Release | LoseOutcome] = OrderedDict()
 
     def __len__(self) -> int:
         """How many settlements wait."""
         return len(self._kept)
+
+    def defer(self, ask: Ask, failed: Callable[[Any, Outage], object]) -> Any:
+        """As `answer`, of a source that answers with futures (`GroupCommit.defer`): `failed` is
+        told of an outage that shows later.
+        """
+        if self._defer is None or (self._kept and isinstance(ask, Reserve)):
+            return self.answer(ask)
+        if isinstance(ask, Reserve):
+            return self._defer(ask, failed)
+
+        def keep(ask: Any, outage: Outage) -> None:
+            self._keep(ask)
+            failed(ask, outage)
+
+        try:
+            return self._defer(ask, keep)
+        except Outage:
+            self._keep(ask)  # type: ignore[arg-type]  # the three that are left
+            raise
+
+    @property
+    def defers(self) -> bool:
+        """Whether the source answers with futures."""
+        return self._defer is not None
 
     def answer(self, ask: Ask) -> Any:
         """As the source's `answer`, with an answer or an awaitable of it. Raises `Outage`."""

@@ -7,7 +7,7 @@ takes them all. No event loop ever waits for the disk, and no ask is answered be
 
 import asyncio
 from asyncio import AbstractEventLoop, Future
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
@@ -30,17 +30,25 @@ class BatchStore(Protocol):
         ...
 
 
+Failed = Callable[[Ask, Outage], object]
+
+
 class _Waiting:
     """An ask, and where its answer goes; nowhere when nobody waits for it."""
 
-    __slots__ = ("ask", "future", "loop")
+    __slots__ = ("ask", "failed", "future", "loop")
 
     def __init__(
-        self, ask: Ask, loop: AbstractEventLoop | None = None, future: Future[Any] | None = None
+        self,
+        ask: Ask,
+        loop: AbstractEventLoop | None = None,
+        future: Future[Any] | None = None,
+        failed: Failed | None = None,
     ) -> None:
         self.ask = ask
         self.loop = loop
         self.future = future
+        self.failed = failed
 
 
 class GroupCommit:
@@ -60,17 +68,34 @@ class GroupCommit:
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._worker: Thread | None = None
 
-    def answer(self, ask: Ask) -> Coroutine[Any, Any, Any]:
-        """Answer one ask, once it is durable. To be awaited on a running event loop.
+    async def answer(self, ask: Ask) -> Any:
+        """Answer one ask, once it is durable.
 
         A `Reserve` whose awaiting task is cancelled is released again: nobody knows of the
         reservation.
 
-        Raises (when awaited):
+        Raises:
             Outage: the store is out of reach, or this is closed.
             TypeError: an ask that is not a store's to answer.
         """
-        return self._answer_reserve(ask) if type(ask) is Reserve else self._answer(ask)
+        try:
+            return await self.defer(ask)
+        except asyncio.CancelledError:
+            if isinstance(ask, Reserve):
+                self._give_back(ask)  # a later ask is not answered as if it still were reserved
+            raise
+
+    def defer(self, ask: Ask, failed: Failed | None = None) -> Future[Any]:
+        """The same without a task: a future of the running event loop, which may be cancelled.
+        `failed` is told of an outage on that loop, before who waits for the future.
+
+        Raises:
+            Outage: this is closed.
+        """
+        loop = asyncio.get_running_loop()
+        future: Future[Any] = loop.create_future()
+        self._put(_Waiting(ask, loop, future, failed))
+        return future
 
     def close(self) -> None:
         """Commit and answer everything asked so far, and end the worker. Blocks; later asks raise
@@ -88,19 +113,6 @@ class GroupCommit:
         """In a forked child: the worker and what it has queued are the parent's."""
         self._start()
 
-    async def _answer(self, ask: Ask) -> Any:
-        loop = asyncio.get_running_loop()
-        future: Future[Any] = loop.create_future()
-        self._put(_Waiting(ask, loop, future))
-        return await future
-
-    async def _answer_reserve(self, ask: Reserve) -> Any:
-        try:
-            return await self._answer(ask)
-        except asyncio.CancelledError:
-            self._give_back(ask)
-            raise
-
     def _put(self, waiting: _Waiting) -> None:
         with self._lock:
             if self._worker is None:
@@ -117,6 +129,21 @@ class GroupCommit:
         # reservation.
         with suppress(Outage):
             self._put(_Waiting(Release(reserve.scope, reserve.token)))
+
+    def _deliver(self, answered: list[tuple[_Waiting, Any]]) -> None:
+        for waiting, answer in answered:
+            future, ask = waiting.future, waiting.ask
+            if future is None:
+                continue
+            if isinstance(answer, Outage) and waiting.failed is not None:
+                waiting.failed(ask, answer)
+            if future.done():  # cancelled
+                if isinstance(ask, Reserve) and isinstance(answer, Reserved):
+                    self._give_back(ask)
+            elif isinstance(answer, BaseException):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
 
     # In the worker.
 
@@ -148,13 +175,13 @@ class GroupCommit:
             BaseException
         ) as error:  # a bug, or memory is short: whoever waits must not wait for ever
             answers = [error for _ in batch]
-        by_loop: dict[AbstractEventLoop, list[tuple[Future[Any], Any]]] = {}
+        by_loop: dict[AbstractEventLoop, list[tuple[_Waiting, Any]]] = {}
         for waiting, answer in zip(batch, answers, strict=True):
-            if waiting.loop is not None and waiting.future is not None:
-                by_loop.setdefault(waiting.loop, []).append((waiting.future, answer))
+            if waiting.loop is not None:
+                by_loop.setdefault(waiting.loop, []).append((waiting, answer))
         for loop, answered in by_loop.items():
             try:
-                loop.call_soon_threadsafe(_deliver, answered)
+                loop.call_soon_threadsafe(self._deliver, answered)
             except RuntimeError:  # the loop is closed: nobody will act on these answers
                 self._take_back(loop, batch, answers)
 
@@ -170,13 +197,3 @@ class GroupCommit:
         ]
         if releases:
             self._store.answer_all(releases)
-
-
-def _deliver(answered: list[tuple[Future[Any], Any]]) -> None:
-    for future, answer in answered:
-        if future.done():
-            continue
-        if isinstance(answer, BaseException):
-            future.set_exception(answer)
-        else:
-            future.set_result(answer)

@@ -1,9 +1,9 @@
 """The reference store: everything in this process's memory, gone with it.
 
-One process only: a forked or second process has a store of its own. What lives for a day is one
-packed `bytes` per record in one dict, which the cyclic garbage collector never looks into; only
-reservations in flight are objects. Every operation does a bounded amount of purging, so that no
-request pays for the day's expired records at once.
+One process only: a forked or second process has a store of its own. What lives for a day is packed
+in flat memory (`kept_log`), which the cyclic garbage collector never looks into; only reservations
+in flight are objects. Every operation does a bounded amount of purging, so that no request pays for
+the day's expired records at once.
 """
 
 from collections.abc import Callable
@@ -29,9 +29,9 @@ from guarita.asks import (
     Stored,
 )
 from guarita.decision import Response
-from guarita.stores.expiry import ExpiryQueue
 from guarita.stores.faults import FaultCounter
-from guarita.stores.kept import Kept, expiry_bytes, pack, row_of, unpack, with_response
+from guarita.stores.kept import Kept, row_of
+from guarita.stores.kept_log import KeptLog
 from guarita.stores.reservations import ReservationRow, State, reset_after_fork, unanswerable
 from guarita.stores.windows import Windows
 
@@ -50,8 +50,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._in_flight: dict[bytes, Reserve] = {}
-        self._kept: dict[bytes, bytes] = {}
-        self._expiries = ExpiryQueue()
+        self._kept = KeptLog()
         self._counters: dict[int, Windows[int]] = {}
         self._faults = FaultCounter()
         self._reserves = 0
@@ -90,12 +89,12 @@ class MemoryStore:
         with self._lock:
             self._refuse_when_closed()
             in_flight = list(self._in_flight.values())
-            kept = list(self._kept.items())
+            kept = self._kept.records()
         rows = [
             ReservationRow(r.scope, State.IN_FLIGHT, r.token, r.at, r.at + r.keep_s)
             for r in in_flight
         ]
-        rows += [row_of(digest, unpack(packed)) for digest, packed in kept]
+        rows += map(row_of, kept)
         rows = [
             row
             for row in rows
@@ -110,16 +109,13 @@ class MemoryStore:
         """Settle a reservation whose outcome is unknown. See `ReservationStore.resolve`."""
         with self._lock:
             self._refuse_when_closed()
-            packed = self._kept.get(digest)
-            if packed is None:
-                return False
-            kept = unpack(packed)
-            if kept.response is not None:
+            kept = self._kept.get(digest)
+            if kept is None or kept.response is not None:
                 return False
             if resolution == "release":
-                del self._kept[digest]
+                self._kept.forget(digest)
             else:
-                self._kept[digest] = with_response(kept, resolution)
+                self._answer_unknown(kept, resolution)
             return True
 
     def close(self) -> None:
@@ -128,7 +124,7 @@ class MemoryStore:
             self._closed = True
             self.answers.clear()
             self._in_flight.clear()
-            self._kept.clear()
+            self._kept = KeptLog()
             self._counters.clear()
             self._faults.clear()
 
@@ -165,8 +161,9 @@ class MemoryStore:
         digest = ask.scope.digest
         at = ask.at
         with self._lock:
-            if at >= self._expiries.next_at:
-                self._purge_kept(at)
+            kept = self._kept
+            if at >= kept.next_at:
+                kept.purge(at, _PURGED_PER_RESERVE)
             self._reserves += 1
             if not self._reserves % _RESERVES_PER_SWEEP:
                 self._purge_in_flight(at)
@@ -175,14 +172,12 @@ class MemoryStore:
                 if in_flight.at + min(in_flight.keep_s, ask.keep_s) > at:
                     return IN_FLIGHT
                 del self._in_flight[digest]
-            packed = self._kept.get(digest)
-            if packed is not None:
-                kept = unpack(packed)
-                if kept.expires_at > at and kept.at + ask.keep_s > at:
-                    if kept.response is None:
-                        return OUTCOME_UNKNOWN
-                    return Stored(kept.response, kept.fingerprint)
-                del self._kept[digest]
+            found = kept.answer(digest)
+            if found is not None:
+                reserved_at, keep_s, response, fingerprint = found
+                if reserved_at + keep_s > at and reserved_at + ask.keep_s > at:
+                    return OUTCOME_UNKNOWN if response is None else Stored(response, fingerprint)
+                kept.forget(digest)
             self._in_flight[digest] = ask
             return _RESERVED
 
@@ -192,13 +187,12 @@ class MemoryStore:
             reserve = self._in_flight.get(digest)
             if reserve is not None:
                 if reserve.token == ask.token:
-                    self._keep(reserve, ask.response)
+                    self._kept.add(reserve, ask.response)
+                    del self._in_flight[digest]
                 return
-            packed = self._kept.get(digest)
-            if packed is not None:
-                kept = unpack(packed)
-                if kept.response is None and kept.token == ask.token:
-                    self._kept[digest] = with_response(kept, ask.response)
+            kept = self._kept.get(digest)
+            if kept is not None and kept.response is None and kept.reserve.token == ask.token:
+                self._answer_unknown(kept, ask.response)
 
     def _release(self, ask: Release) -> None:
         digest = ask.scope.digest
@@ -208,10 +202,12 @@ class MemoryStore:
                 del self._in_flight[digest]
 
     def _lose_outcome(self, ask: LoseOutcome) -> None:
+        digest = ask.scope.digest
         with self._lock:
-            reserve = self._in_flight.get(ask.scope.digest)
+            reserve = self._in_flight.get(digest)
             if reserve is not None and reserve.token == ask.token:
-                self._keep(reserve, None)
+                self._kept.add(reserve, None)
+                del self._in_flight[digest]
 
     # Under the lock.
 
@@ -219,34 +215,9 @@ class MemoryStore:
         if self._closed:
             raise Outage("the store is closed")
 
-    def _keep(self, reserve: Reserve, response: Response | None) -> None:
-        scope = reserve.scope
-        digest = scope.digest
-        expires_at = float(reserve.at + reserve.keep_s)
-        packed = pack(
-            Kept(
-                expires_at,
-                reserve.at,
-                reserve.token,
-                reserve.fingerprint,
-                scope.account,
-                scope.method,
-                scope.path,
-                scope.key,
-                response,
-            )
-        )
-        self._expiries.push(expiry_bytes(packed), digest)
-        self._kept[digest] = packed
-        del self._in_flight[digest]
-
-    def _purge_kept(self, at: float) -> None:
-        for expiry, digest in self._expiries.pop(at, _PURGED_PER_RESERVE):
-            packed = self._kept.get(digest)
-            # The scope may have been reserved and stored again since; that record has its own
-            # entry in the queue.
-            if packed is not None and expiry_bytes(packed) == expiry:
-                del self._kept[digest]
+    def _answer_unknown(self, kept: Kept, response: Response) -> None:
+        self._kept.forget(kept.reserve.scope.digest)
+        self._kept.add(kept.reserve, response)
 
     def _purge_in_flight(self, at: float) -> None:
         # Every request settles its reservation; this is for those whose task was destroyed.

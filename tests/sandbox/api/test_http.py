@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 
 from guarita.sandbox import Bank, create_app
+from guarita.sandbox.api.endpoint import Call, Reply
 from guarita.sandbox.api.errors import Malformed
 from guarita.sandbox.api.operations.payments import CASH_OUT_BODY
 from guarita.sandbox.api.reading import MAX_BODY_BYTES, parse_object
@@ -350,5 +351,12 @@ def test_no_body_is_read_as_anything_but_an_order_or_a_refusal(body: bytes) -> N
         json.dumps(refusal.fields, ensure_ascii=False).encode()
     else:
         assert type(values["amount"]) is int
-        assert 0 < values["amount"] <= 10**13
+        assert 0 < values["amount"] < 10**12
         assert (values["pix_key"] is None) != (values["emv"] is None)
+
+
+def test_neither_calls_nor_replies_show_what_they_hold(tmp_path: Path) -> None:
+    with Bank(tmp_path) as bank:
+        call = Call(bank, ACCOUNT, {}, {"secret": "whsec_of_a_caller"})
+    assert "whsec" not in repr(call)
+    assert "whsec" not in repr(Reply({"secret": "whsec_of_a_caller"}, 201))

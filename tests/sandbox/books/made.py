@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
-from guarita.sandbox.books import accounts
+from guarita.sandbox.books import accounts, transactions
 from guarita.sandbox.books.transactions import Transaction
 from guarita.sandbox.database import Database
 from guarita.sandbox.pix import (
@@ -17,6 +17,7 @@ from guarita.sandbox.pix import (
     directory,
     disputes,
     payouts,
+    queue,
     receipts,
     refunds,
     returns,
@@ -27,7 +28,7 @@ from guarita.sandbox.pix.disputes import DefenseOrder, Infraction
 from guarita.sandbox.pix.payouts import CashOut
 from guarita.sandbox.pix.refunds import RefundOrder
 from guarita.sandbox.pix.rules import Rules
-from guarita.sandbox.text import identifiers, pix_keys
+from guarita.sandbox.text import brcode, identifiers, pix_keys
 
 RULES = Rules(opening_balance=10_000_000)
 PAYER = directory.someone("a payer of the tests")
@@ -213,14 +214,27 @@ def _payouts(teller: Teller) -> dict[str, Transaction]:
         payouts.fail(conn, made["failed"], "AC03", at=teller.tick())
         payouts.fail(conn, made["expired"], "DICT", at=teller.tick())
         for name in ("let through", "settled late"):
-            made[name] = payouts.retry(conn, made[name], at=teller.tick(60), rules=rules)
+            made[name] = queue.retry(conn, made[name], at=teller.tick(60), rules=rules)
         payouts.settle(conn, made["settled late"], at=teller.tick(), rules=rules)
         payouts.hold_for_review(conn, made["held"], at=teller.tick(), rules=rules)
         key = accounts.keys(conn, "bob")[0].key
+    return made | _inside(teller, key)
+
+
+def _inside(teller: Teller, key: str) -> dict[str, Transaction]:
+    """Payments of alice to bob, by key and by QR code, of which a part is refunded."""
     inside = teller.payout(key=key)
-    with database.writing() as conn:
-        payouts.settle(conn, inside, at=teller.tick(), rules=rules)
-    return made | {"inside": inside}
+    code = CashOut(1, emv=brcode.parse(teller.charge("bob").qr_code))
+    with teller.database.writing() as conn:
+        by_code = payouts.create(conn, "alice", code, at=teller.tick(), rules=teller.rules)
+        for payout in (inside, by_code):
+            payouts.settle(conn, payout, at=teller.tick(), rules=teller.rules)
+        arrived = transactions.by_end_to_end_id(conn, "bob", inside.end_to_end_id)
+    assert arrived is not None
+    refund = teller.refund(arrived, 300)
+    with teller.database.writing() as conn:
+        settlement.settle_refund(conn, refund, at=teller.tick(), rules=teller.rules)
+    return {"inside": inside, "inside by code": by_code, "refund inside": refund}
 
 
 def _incoming(teller: Teller) -> dict[str, Transaction]:

@@ -14,9 +14,15 @@ from guarita.sandbox.books import ledger, transactions
 from guarita.sandbox.books.audit import LAWS, Audit, check_ledger
 from guarita.sandbox.books.transactions import MOVES, STARTS
 from guarita.sandbox.database import Database
-from tests.sandbox.books import made
-from tests.sandbox.books.damage import DAMAGE, EVENTS
+from tests.sandbox.books import damage_of_rows, made
+from tests.sandbox.books.damage import DAMAGE as DAMAGE_OF_BOOKS
+from tests.sandbox.books.damage import EVENTS
 from tests.sandbox.books.made import Teller
+
+DAMAGE = {
+    law: DAMAGE_OF_BOOKS.get(law, {}) | damage_of_rows.DAMAGE.get(law, {})
+    for law in DAMAGE_OF_BOOKS | damage_of_rows.DAMAGE
+}
 
 
 @pytest.fixture(scope="module")

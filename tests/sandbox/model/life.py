@@ -112,7 +112,8 @@ class Life(Books):
         amount = self.refundable(receipt)
         if open_already or amount <= 0:
             return False
-        case = Case(receipt, amount, min(receipt.owner.free, amount), reason, self.now)
+        whole = min(receipt.owner.free, amount) // 100 * 100  # refunds are in centavos
+        case = Case(receipt, amount, whole, reason, self.now)
         receipt.owner.cases.append(case)
         receipt.owner.free -= case.blocked
         receipt.owner.held += case.blocked

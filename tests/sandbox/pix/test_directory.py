@@ -105,9 +105,12 @@ def test_asking_often_does_not_keep_a_bucket_full(database: Database) -> None:
     assert 2000 <= answers.index(True, 1) <= 2001
 
 
-def test_a_clock_set_back_neither_fills_nor_empties(database: Database) -> None:
+def test_a_bucket_leaks_on_from_where_a_clock_was_set_back_to(database: Database) -> None:
+    """It stayed full until the clock had reached the time it was set back from."""
     rules = Rules(dict_per_account=Bucket(1, 1.0))
-    assert admitted(database, rules, 100, 0, 99, 100, 101) == [True, False, False, False, True]
+    assert admitted(database, rules, 100, 0, 0.9, 1, 1.9, 2) == [
+        *(True, False, False, True, False, True),
+    ]
 
 
 def test_a_look_up_that_is_rolled_back_is_not_counted(database: Database) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from guarita.sandbox.books import transactions
 from guarita.sandbox.books.audit import check_ledger
-from guarita.sandbox.pix import disputes, settlement
+from guarita.sandbox.pix import disputes, refunds, settlement
 from guarita.sandbox.pix.disputes import DefenseOrder, Infraction, Result
 from guarita.sandbox.refusals import Missing, Refused
 from tests.sandbox.books.made import RULES, Teller
@@ -61,14 +61,14 @@ def test_a_case_blocks_the_received_amount(teller: Teller) -> None:
 def test_a_case_blocks_no_more_than_is_available(teller: Teller, spent: bool) -> None:
     teller.open("carol", balance=0)
     receipt = teller.receipt("carol", amount=AMOUNT)
-    left = AMOUNT - RULES.fee
+    left = AMOUNT - RULES.fee  # the fee is no whole number of centavos
     if spent:
         teller.refund(receipt, 400)
         left -= 40_000
     case = teller.case(receipt)
-    assert case.blocked == left
+    assert case.blocked == left - left % 100
     assert case.amount == (10_000 if spent else AMOUNT)
-    assert teller.money("carol")[0] == 0
+    assert teller.money("carol")[0] == left % 100 == 50
 
 
 def test_a_case_against_an_account_without_money_blocks_nothing(teller: Teller) -> None:
@@ -215,11 +215,25 @@ def test_a_lost_case_refunds_what_was_blocked_and_no_more(teller: Teller) -> Non
     receipt = teller.receipt("carol", amount=AMOUNT)
     case = teller.case(receipt)
     teller.resolve(case, "AGREED")
-    assert teller.money("carol") == (0, 0)
+    assert teller.money("carol") == (50, 0)
     (given,) = bodies(teller, "pix.refund.completed")
-    assert given["amount"] == AMOUNT - RULES.fee
+    assert given["amount"] == 49_600
     again = teller.case(receipt)  # for what is still owed
-    assert (again.amount, again.blocked) == (RULES.fee, 0)
+    assert (again.amount, again.blocked) == (400, 0)
+
+
+def test_what_a_lost_case_leaves_can_be_refunded_to_the_last_centavo(teller: Teller) -> None:
+    """It refunded the fractions of a centavo that were available: orders, in centavos, could never
+    refund the rest.
+    """
+    teller.open("carol", balance=0)
+    receipt = teller.receipt("carol", amount=AMOUNT)
+    teller.resolve(teller.case(receipt), "AGREED")
+    teller.receipt("carol", amount=AMOUNT)
+    rest = teller.settled_refund(teller.refund(receipt, 4))
+    assert rest.amount == 400
+    with teller.database.reading() as conn:
+        assert refunds.refundable(conn, receipt) == 0
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_the_whole_balance_can_be_spent_and_not_a_unit_more(tmp_path: Path) -> N
         assert bank.check_ledger().ok
 
 
-@pytest.mark.parametrize("amount", [0, -1, True, 1.0, "1", 10**13 + 1])
+@pytest.mark.parametrize("amount", [0, -1, True, 1.0, "1", 10**12])
 def test_an_order_without_a_sound_amount_cannot_be_made(amount: Any) -> None:
     with pytest.raises(ValueError, match="amount"):
         CashOut(amount, pix_keys.parse("52998224725"))

@@ -183,7 +183,7 @@ def test_what_a_dispute_blocks_is_not_refunded_twice(teller: Teller) -> None:
     assert teller.refund(receipt).amount == 50_000
 
 
-@pytest.mark.parametrize("amount", [0, -1, True, 1.0, "1", 10**13 + 1])
+@pytest.mark.parametrize("amount", [0, -1, True, 1.0, "1", 10**12])
 def test_an_order_without_a_sound_amount_cannot_be_made(amount: Any) -> None:
     with pytest.raises(ValueError, match="amount"):
         RefundOrder("PIXIN1", amount)

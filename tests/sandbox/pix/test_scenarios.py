@@ -61,7 +61,8 @@ def test_three_ways_to_choose(operation: Operation, name: str) -> None:
         assert choose(operation, key=key) == by_key
         assert choose(operation, key=key.upper()) == by_key
     else:
-        with pytest.raises(UnknownScenario, match=f"scenario {name} is none of this operation"):
+        of = " and ".join(SCENARIOS[name].operations)
+        with pytest.raises(UnknownScenario, match=f"scenario {name} is for {of}; see"):
             choose(operation, header=name)
         with pytest.raises(UnknownScenario):
             choose(operation, text=f"sandbox:{name}")
@@ -80,7 +81,8 @@ def test_what_a_caller_is_told_of_an_unknown_one(name: str) -> None:
     with pytest.raises(UnknownScenario) as in_text:
         choose("defense", text=f"sandbox:{name}")
     assert in_text.value.where == "defense_text"
-    assert str(in_text.value) == f"unknown scenario {name[:64]}; see docs/sandbox.md"
+    shown = name[:64] or "''"
+    assert str(in_text.value) == f"unknown scenario {shown}; see docs/sandbox.md"
     with pytest.raises(UnknownScenario) as described:
         choose("cash-in", text=f"sandbox:{name}")
     assert described.value.where == "description"

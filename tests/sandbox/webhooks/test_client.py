@@ -148,6 +148,24 @@ async def test_a_name_without_an_address() -> None:
     assert outcome == Answer(None, "hooks.example does not resolve to an address")
 
 
+async def test_an_error_nobody_foresaw_is_a_failed_attempt(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    url = "http://hooks.example/?token=abc"
+
+    class Broken(Wires):
+        async def connect_tcp(self, *_: Any, **__: Any) -> Any:
+            raise RuntimeError(url)
+
+    outcome = await post(url, resolver=Names([PUBLIC]), backend=Broken())
+    assert outcome == Answer(None, "the bank failed to send it; see its log")
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert "RuntimeError" in caplog.text
+    assert "connect_tcp" in caplog.text
+    assert "token" not in caplog.text
+
+
 async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     async with endpoint(OK) as proxy, endpoint(OK) as server:
         for name in ("http_proxy", "https_proxy", "all_proxy", "ALL_PROXY"):

@@ -122,6 +122,28 @@ def test_test_event(books: Books) -> None:
     assert b'"account_id":100731,' in event["body"]
 
 
+def test_a_deleted_secret_is_not_left_in_the_file(books: Books) -> None:
+    secret = "a-secret-to-be-found-in-no-file"
+    webhook = create(books, secret=secret)
+    delete(books, webhook.id)
+    with books.database.reading() as conn:
+        assert conn.execute("PRAGMA secure_delete").fetchone()[0] == 1
+    books.database.close()  # the last connection writes the log into the file
+    files = [each for each in books.database.path.parent.iterdir() if each.is_file()]
+    assert books.database.path in files
+    assert all(secret.encode() not in each.read_bytes() for each in files)
+
+
+def test_an_owner_is_of_a_webhook_that_is_there(books: Books) -> None:
+    webhook = create(books)
+    with books.database.reading() as conn:
+        assert subscriptions.owner_of(conn, webhook.id) == ACCOUNT
+        assert subscriptions.owner_of(conn, "wh_0") is None
+    delete(books, webhook.id)
+    with books.database.reading() as conn:
+        assert subscriptions.owner_of(conn, webhook.id) is None
+
+
 def test_nothing_secret_is_shown(books: Books) -> None:
     made = create(books, secret=SECRET)
     for shown in (made, replace(ORDER, secret=SECRET)):

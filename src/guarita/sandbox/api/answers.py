@@ -17,19 +17,32 @@ def answer(shape: Shape, thing: Any, text: str, status: int = 200) -> tuple[Answ
     return (Answer(status, text, shape.reference(), shape.of(thing, examples.RULES)),)
 
 
-def one(member: str, shape: Shape, thing: Any, text: str, *others: Shape) -> tuple[Answer]:
+def one(
+    member: str, shape: Shape, thing: Any, text: str, *others: tuple[Shape, Any]
+) -> tuple[Answer]:
     """An answer that holds an object of the shape (or of one of the others) as one member."""
-    references = [each.reference() for each in (shape, *others)]
+    references = [each.reference() for each, _ in ((shape, thing), *others)]
     schema = envelope({member: {"anyOf": references} if others else references[0]})
-    return (Answer(200, text, schema, {"worked": True, member: shape.of(thing, examples.RULES)}),)
+    shown = [
+        {"worked": True, member: each.of(example, examples.RULES)}
+        for each, example in ((shape, thing), *others)
+    ]
+    return (Answer(200, text, schema, shown[0], tuple(shown[1:])),)
 
 
-def many(member: str, shape: Shape, thing: Any, text: str, *others: Shape) -> tuple[Answer]:
+def many(
+    member: str, shape: Shape, thing: Any, text: str, *others: tuple[Shape, Any]
+) -> tuple[Answer]:
     """An answer that holds an array of such objects as one member."""
-    references = [each.reference() for each in (shape, *others)]
+    references = [each.reference() for each, _ in ((shape, thing), *others)]
     items = {"type": "array", "items": {"anyOf": references} if others else references[0]}
-    example = {"worked": True, member: [shape.of(thing, examples.RULES)]}
-    return (Answer(200, text, envelope({member: items}), example),)
+    shown = [each.of(example, examples.RULES) for each, example in ((shape, thing), *others)]
+    return (Answer(200, text, envelope({member: items}), {"worked": True, member: shown}),)
+
+
+def found(shape: Shape, text: str) -> tuple[Answer]:
+    """An answer that holds a transaction of this shape, or a charge."""
+    return one("data", shape, examples.PAYOUT, text, (shapes.CHARGE, examples.CHARGE))
 
 
 def page(text: str) -> tuple[Answer]:

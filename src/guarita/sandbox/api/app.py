@@ -40,7 +40,7 @@ def create_app(
     trust_identity_headers: bool = False,
     rules: Rules | None = None,
     clock: Callable[[], datetime] = utc_now,
-    unsafe_loopback_webhooks: bool = False,
+    unsafe_loopback_webhooks: bool | str = False,
     webhook_header_prefix: str = signing.DEFAULT_PREFIX,
     work: bool = True,
 ) -> Starlette:
@@ -52,12 +52,18 @@ def create_app(
 
     Between the start and the end of the lifespan it settles what is due and delivers webhooks;
     with `work=False` it does neither, and whoever made it calls `Bank.work` on `app.state.bank`.
-    `unsafe_loopback_webhooks` lets webhooks lead to this machine, for development. The end of the
-    lifespan closes the bank. Raises `ValueError` for wrong settings.
+    `unsafe_loopback_webhooks` lets webhooks lead to this machine, for development: `True`, or why,
+    for the log. The lifespan keeps `rules` (without any: the defaults) in the file for
+    commands beside it, and its end closes the bank. Raises `ValueError` for wrong settings.
     """
     source = IdentitySource(account, trust_identity_headers)
     signing.HeaderNames(webhook_header_prefix)  # a wrong prefix is told now
-    bank = Bank(data, rules=rules, clock=clock, unsafe_loopback_webhooks=unsafe_loopback_webhooks)
+    bank = Bank(
+        data,
+        rules=Rules() if rules is None else rules,
+        clock=clock,
+        unsafe_loopback_webhooks=bool(unsafe_loopback_webhooks),
+    )
 
     def courier() -> Courier:
         return Courier(
@@ -72,6 +78,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         try:
+            await run_in_threadpool(bank.keep_rules)
             async with anyio.create_task_group() as tasks:
                 if work:
                     tasks.start_soon(worker.run)

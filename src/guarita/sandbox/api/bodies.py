@@ -21,8 +21,8 @@ _UNKNOWN_NAMED = 20
 @dataclass(frozen=True, slots=True)
 class Member:
     """One member: its canonical name, its kind, what it means. `aliases` are other names, tried in
-    order after `name`; the first that is given counts. `null` is absent, and a required
-    member that is blank is missing.
+    order after `name`; the first that is given counts. `null` is absent, and so is a blank where
+    the member is required.
     """
 
     name: str
@@ -47,6 +47,8 @@ class Member:
 class Body:
     """A JSON object of these members. `missing` words a required one that is absent; `in_family`
     is whether errors stand under `bad_request` (fact sheet question 14). `example` is one as sent.
+    `others` are names that belong to another body of the operation: `null` is absent there too, and
+    any other value is refused as `elsewhere` words it.
     """
 
     name: str
@@ -54,34 +56,40 @@ class Body:
     example: Mapping[str, Any]
     missing: str = "is required"
     in_family: bool = True
+    others: frozenset[str] = frozenset()
+    elsewhere: str = "is unknown"
 
     def read(self, object_: Mapping[str, Any]) -> dict[str, Any]:
         """The value of each member under its canonical name. Raises `Malformed`."""
-        values, wrong = self.take(object_)
-        wrong |= unknown(object_, self.known)
+        values, wrong = self._take(object_)
+        for name in sorted(self.others & object_.keys()):
+            if object_[name] is not None:
+                wrong[name] = [self.elsewhere]
+        wrong |= unknown(object_, self.known | self.others)
         if wrong:
             raise Malformed(wrong, in_family=self.in_family)
         return values
 
-    def take(self, object_: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    def _take(self, object_: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, list[str]]]:
         """The members' values, and what is wrong with which of them."""
         values: dict[str, Any] = {}
         wrong: dict[str, list[str]] = {}
         for member in self.members:
-            read = []
+            read, blank = [], []
             for name in member.names:
                 value = object_.get(name)
                 if value is None:
                     continue
+                if member.required and value in member.field.blanks:
+                    blank.append(name)
+                    continue
                 try:
-                    if member.required and member.field.is_blank(value):
-                        raise Wrong(self.missing)
                     read.append(member.field.read(value))
                 except Wrong as error:
                     wrong[name] = [str(error)]
             values[member.name] = read[0] if read else member.default
             if member.required and not read and not wrong.keys() & set(member.names):
-                wrong[member.name] = [self.missing]
+                wrong |= {name: [self.missing] for name in blank or [member.name]}
         return values, wrong
 
     @property
@@ -101,11 +109,13 @@ class Body:
                 described = member.described()
                 if name != member.name:
                     described = {"description": f"Alias of `{member.name}`.", "deprecated": True}
-                properties[name] = (schema if alone else nullable(schema)) | described
+                properties[name] = _accepted(member, schema) | described
             if alone:
                 required.append(member.name)
             elif member.required:
                 groups.append({"anyOf": [given(name, schema) for name in member.names]})
+        for name in sorted(self.others):
+            properties[name] = {"type": "null", "description": f"Null: {self.elsewhere}."}
         whole: Schema = {
             "type": "object",
             "properties": properties,
@@ -122,7 +132,7 @@ class Body:
 @dataclass(frozen=True, slots=True)
 class Variants:
     """Two bodies of one operation: `special` where one of the names of its member `by` is given,
-    else `usual`.
+    else `usual`. Each has the names of the other among its `others`.
     """
 
     usual: Body
@@ -130,22 +140,10 @@ class Variants:
     by: Member
 
     def read(self, object_: Mapping[str, Any]) -> dict[str, Any]:
-        """As `Body.read`. A member of the other variant is refused as one that does not go with
-        `by`.
-        """
-        names = [name for name in self.by.names if object_.get(name) is not None]
-        if not names:
-            usual = {name: each for name, each in object_.items() if name not in self.by.names}
-            return dict.fromkeys(m.name for m in self.special.members) | self.usual.read(usual)
-        values, wrong = self.special.take(object_)
-        others = self.usual.known - self.special.known
-        for name in others & object_.keys():
-            if object_[name] is not None:
-                wrong[name] = [f"cannot be combined with {names[0]}"]
-        wrong |= unknown(object_, self.special.known | others)
-        if wrong:
-            raise Malformed(wrong)
-        return dict.fromkeys(m.name for m in self.usual.members) | values
+        """As `Body.read`; the members of the other body are `None`."""
+        is_special = any(object_.get(name) is not None for name in self.by.names)
+        body, other = (self.special, self.usual) if is_special else (self.usual, self.special)
+        return dict.fromkeys(member.name for member in other.members) | body.read(object_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +174,13 @@ class Query:
         if wrong:
             raise Malformed(wrong)
         return values
+
+
+def _accepted(member: Member, schema: Schema) -> Schema:
+    """The schema under any one of a member's names, where `null` is absence."""
+    if not member.required:
+        return nullable(schema)
+    return {"anyOf": [schema, {"enum": [*member.field.blanks]}]} if member.aliases else schema
 
 
 def unknown(names: Iterable[str], known: Iterable[str]) -> dict[str, list[str]]:

@@ -18,8 +18,7 @@ class Items(Field):
     maximum: int
     minimum: int = 0
 
-    def is_blank(self, value: Any) -> bool:
-        return value is None or value == []
+    blanks = (None, [])
 
     def read(self, value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list):

@@ -23,7 +23,7 @@ class Call:
     bank: Bank
     account: str
     path: dict[str, str]
-    values: dict[str, Any]
+    values: dict[str, Any] = field(repr=False)
     scenario: str | None = None
 
     @property
@@ -35,7 +35,7 @@ class Call:
 class Reply:
     """What an operation answers: a JSON object."""
 
-    body: dict[str, Any]
+    body: dict[str, Any] = field(repr=False)
     status: int = 200
 
 
@@ -45,12 +45,13 @@ Handler = Callable[[Call], Reply]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A success as documented."""
+    """A success as documented. `others` are examples of its other forms, if it has any."""
 
     status: int
     text: str
     schema: Schema
     example: dict[str, Any]
+    others: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

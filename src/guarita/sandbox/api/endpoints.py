@@ -5,7 +5,7 @@ What belongs here: method, path, what each takes and answers. What does not: how
 """
 
 from guarita.sandbox.api import examples, shapes
-from guarita.sandbox.api.answers import answer, many, one, page, queries
+from guarita.sandbox.api.answers import answer, found, many, one, page, queries
 from guarita.sandbox.api.endpoint import Answer, Endpoint, Link
 from guarita.sandbox.api.operations import account, disputes, payments, transactions, webhooks
 from guarita.sandbox.api.shape import envelope
@@ -197,9 +197,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         handler=transactions.by_id,
         path_text=_TRANSACTION_ID,
         path_pattern=_ID,
-        answers=one(
-            "data", shapes.TRANSACTION, examples.PAYOUT, "Its latest known state.", shapes.CHARGE
-        ),
+        answers=found(shapes.TRANSACTION, "Its latest known state."),
         refusals=_NO_TRANSACTION,
     ),
     Endpoint(
@@ -230,7 +228,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             shapes.TRANSACTION,
             examples.PAYOUT,
             "Newest first, at most 50; empty where none starts so.",
-            shapes.CHARGE,
+            (shapes.CHARGE, examples.CHARGE),
         ),
     ),
     Endpoint(
@@ -241,12 +239,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         handler=transactions.by_external_id,
         path_text="An `external_id`.",
         path_pattern="^[a-zA-Z0-9._:-]{1,128}$",
-        answers=one(
-            "data",
-            shapes.DETAILED,
-            examples.PAYOUT,
-            "The latest with this id: a transaction, or a charge that is not paid.",
-            shapes.CHARGE,
+        answers=found(
+            shapes.DETAILED, "The latest with this id: a transaction, or a charge that is not paid."
         ),
         refusals=_NO_TRANSACTION,
     ),

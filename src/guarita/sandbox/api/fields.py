@@ -9,7 +9,7 @@ import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from guarita.sandbox.text import identifiers
 
@@ -27,15 +27,13 @@ class Wrong(ValueError):
 
 
 class Field(ABC):
-    """One kind of value."""
+    """One kind of value. `blanks` are the values that say as little as absence would."""
+
+    blanks: ClassVar[tuple[Any, ...]] = (None,)
 
     @abstractmethod
     def read(self, value: Any) -> Any:
         """The value as the bank uses it, which is never `None`: that is absence. Raises `Wrong`."""
-
-    def is_blank(self, value: Any) -> bool:
-        """Whether the value says as little as its absence would."""
-        return value is None
 
     def read_text(self, text: str) -> Any:
         """The value written as a query parameter. Raises `Wrong`."""
@@ -99,8 +97,7 @@ class Text(Field):
     minimum: int = 0
     pattern: Pattern | None = None
 
-    def is_blank(self, value: Any) -> bool:
-        return value is None or value == ""
+    blanks = (None, "")
 
     def read(self, value: Any) -> str:
         if not isinstance(value, str):
@@ -152,10 +149,9 @@ class Named(Field):
     """A text documented as one of a few, where the use case refuses others in words of its own."""
 
     values: tuple[str, ...]
-    maximum: int = 64
 
     def read(self, value: Any) -> str:
-        return Text(self.maximum).read(value)
+        return Text().read(value)
 
     def schema(self) -> Schema:
         return {"type": "string", "enum": list(self.values)}

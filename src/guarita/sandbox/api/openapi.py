@@ -161,7 +161,9 @@ def _responses(endpoint: Endpoint) -> Schema:
 
 
 def _success(answer: Answer, endpoint: Endpoint) -> Schema:
-    content = {"schema": answer.schema, "example": answer.example}
+    content: Schema = {"schema": answer.schema, "example": answer.example}
+    if answer.others:
+        content = {"schema": answer.schema, "examples": _numbered(answer.example, *answer.others)}
     described: Schema = {"description": answer.text, "content": {"application/json": content}}
     links = {
         _id(link.method, link.path): {
@@ -193,11 +195,12 @@ def _error(status: int, endpoint: Endpoint) -> Schema:
 
 
 def _refusal(status: int, schema: Schema, examples: list[Any]) -> Schema:
-    content: Schema = {
-        "schema": schema,
-        "examples": {f"{number}": {"value": each} for number, each in enumerate(examples, 1)},
-    }
+    content: Schema = {"schema": schema, "examples": _numbered(*examples)}
     return {"description": _MEANINGS[status], "content": {"application/json": content}}
+
+
+def _numbered(*examples: Any) -> Schema:
+    return {f"{number}": {"value": each} for number, each in enumerate(examples, 1)}
 
 
 def _object(name: str, schema: Schema) -> Schema:

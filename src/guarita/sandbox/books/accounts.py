@@ -102,6 +102,26 @@ def balance(conn: sqlite3.Connection, account: str) -> Balance | None:
     return Balance(balance=available + held, pending=held)
 
 
+def room(conn: sqlite3.Connection, account: str, *, limit: int) -> int:
+    """How much more an open account may be credited with, in base units, so that what is available
+    and what is on hold stay within `limit` together.
+    """
+    money = balance(conn, account)
+    return limit if money is None else max(limit - money.balance, 0)
+
+
+def registered(conn: sqlite3.Connection, text: str) -> RegisteredKey | None:
+    """The active key of this bank that is listed as exactly this text, or `None`."""
+    if not text.isascii():
+        return None
+    row = conn.execute(
+        "SELECT key, key_type, account, status, created_at FROM pix_keys"
+        " WHERE key = ? AND status = 'active'",
+        (text,),
+    ).fetchone()
+    return None if row is None else RegisteredKey(*row)
+
+
 def add_key(conn: sqlite3.Connection, account: str, key: PixKey, *, at: datetime) -> RegisteredKey:
     """Register a key for an open account. Raises `KeyTaken` and `TooManyKeys`."""
     if owner_of(conn, key.value) is not None:

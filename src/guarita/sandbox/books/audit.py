@@ -1,19 +1,19 @@
 """The proof that the books are right: every law, checked over the whole file.
 
 What belongs here: running the laws and reporting what breaks them. The laws themselves stand in
-`laws` (the money) and `story_laws` (what became of each transaction); a new kind of transaction
-adds its rows there.
+`laws` (the money), `story_laws` (what became of each transaction) and `row_laws` (what rows and
+events say of one another); a new kind of transaction adds its rows there.
 """
 
 import sqlite3
 from dataclasses import dataclass
 
-from guarita.sandbox.books import laws, story_laws
+from guarita.sandbox.books import laws, row_laws, story_laws
 
 _REPORTED_PER_LAW = 20
 
 # (law, query for what breaks it: one text column, no rows when the law holds)
-LAWS: tuple[tuple[str, str], ...] = laws.LAWS + story_laws.LAWS
+LAWS: tuple[tuple[str, str], ...] = laws.LAWS + story_laws.LAWS + row_laws.LAWS
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,9 +63,9 @@ _SELECT = (
 def record(conn: sqlite3.Connection, charge: Charge) -> Charge:
     """Write a new charge and the first step of its story."""
     conn.execute(
-        f"INSERT INTO charges ({', '.join(_COLUMNS)})"  # noqa: S608 - fixed names
-        f" VALUES ({', '.join('?' * len(_COLUMNS))})",
-        [getattr(charge, name) for name in _COLUMNS],
+        f"INSERT INTO charges ({', '.join(_COLUMNS)}, sweep_ms)"  # noqa: S608 - fixed names
+        f" VALUES ({', '.join('?' * len(_COLUMNS))}, ?)",
+        [getattr(charge, name) for name in _COLUMNS] + [charge.expires_ms],
     )
     transactions.tell(conn, charge.transaction_id, charge.status, charge.created_at)
     return charge
@@ -94,6 +94,15 @@ def no_longer_due(conn: sqlite3.Connection, charge: Charge) -> None:
     )
 
 
+def put_off(conn: sqlite3.Connection, charge: Charge, until_ms: int) -> None:
+    """Let neither its scenario nor a sweep look at an active charge before `until_ms`."""
+    conn.execute(
+        "UPDATE charges SET due_ms = CASE WHEN due_ms IS NULL THEN NULL ELSE max(due_ms, ?1) END,"
+        " sweep_ms = max(sweep_ms, ?1) WHERE transaction_id = ?2 AND status = 'active'",
+        (until_ms, charge.transaction_id),
+    )
+
+
 def get(conn: sqlite3.Connection, txid: str) -> Charge:
     """The charge with this txid, of whatever account. Raises `LookupError` if there is none: a txid
     that comes from a caller belongs into `find`.
@@ -118,11 +127,10 @@ def by_tag(conn: sqlite3.Connection, account: str, prefix: str) -> list[Charge]:
     """The account's charges whose txid starts so, newest first, at most 50 (§6.8)."""
     return _many(
         conn,
-        "account = ? AND substr(transaction_id, 1, ?) = ? ORDER BY created_ms DESC, number DESC"
-        " LIMIT ?",
+        transactions.TAGGED,
         account,
-        len(prefix),
         prefix,
+        prefix + transactions.LAST,
         transactions.TAGGED_MAX,
     )
 
@@ -141,19 +149,19 @@ def over(conn: sqlite3.Connection, at_ms: int, limit: int) -> list[Charge]:
     """Active charges whose time was over at `at_ms`, the longest over first."""
     return _many(
         conn,
-        "status = 'active' AND expires_ms <= ? ORDER BY expires_ms, number LIMIT ?",
+        "status = 'active' AND sweep_ms <= ? ORDER BY sweep_ms, number LIMIT ?",
         at_ms,
         limit,
     )
 
 
 def earliest(conn: sqlite3.Connection) -> tuple[int | None, int | None]:
-    """Of the active charges, the earliest `due_ms` and the earliest `expires_ms`."""
-    due_ms, expires_ms = conn.execute(
+    """Of the active charges, the earliest `due_ms` and when the first is over for the sweep."""
+    due_ms, sweep_ms = conn.execute(
         "SELECT (SELECT min(due_ms) FROM charges WHERE due_ms IS NOT NULL),"
-        " (SELECT min(expires_ms) FROM charges WHERE status = 'active')"
+        " (SELECT min(sweep_ms) FROM charges WHERE status = 'active')"
     ).fetchone()
-    return due_ms, expires_ms
+    return due_ms, sweep_ms
 
 
 def _one(conn: sqlite3.Connection, where: str, *values: Any) -> Charge | None:

@@ -34,6 +34,8 @@ class LedgerAccount:
     name: str
 
 
+LIMIT = 2**62  # of any sum, in base units: half of what SQLite's integers hold
+
 # The bank's own accounts.
 OPENING_EQUITY = LedgerAccount(Kind.EQUITY, "opening-balances")
 PIX_CLEARING = LedgerAccount(Kind.CLEARING, "pix-settlement")
@@ -42,6 +44,10 @@ PIX_FEES = LedgerAccount(Kind.INCOME, "pix-fees")
 
 class LedgerError(Exception):
     """A posting that may not be made: it does not balance, or names an account that is not open."""
+
+
+class TooMuchMoney(LedgerError):
+    """A posting that would take one of the bank's sums near what its file can hold."""
 
 
 class InsufficientBalance(LedgerError):
@@ -94,8 +100,8 @@ def post(
     `infraction` is the dispute that blocks or frees money of `transaction_id`.
 
     `conn` must be inside a write transaction. Raises `InsufficientBalance` if a customer's account
-    would fall below zero and `LedgerError` if the entries do not sum to zero or an account is not
-    open; nothing is written then.
+    would fall below zero, `TooMuchMoney` if an account would go beyond `LIMIT`, and `LedgerError`
+    if the entries do not sum to zero or an account is not open; nothing is written then.
     """
     if not conn.in_transaction:
         raise LedgerError("a posting needs an open write transaction")
@@ -125,6 +131,8 @@ def _check_move(conn: sqlite3.Connection, account: LedgerAccount, amount: int) -
         raise LedgerError(f"ledger account {account.kind}:{account.name} is not open")
     if account.kind in (Kind.CUSTOMER, Kind.HOLD) and row["balance"] + amount < 0:
         raise InsufficientBalance(account, available=row["balance"], needed=-amount)
+    if abs(row["balance"] + amount) > LIMIT:
+        raise TooMuchMoney(f"{account.kind}:{account.name} cannot hold more")
     return int(row["id"])
 
 

@@ -16,6 +16,10 @@ Kind = Literal["payout", "receipt", "refund", "return"]
 Status = Literal["queued", "processing", "settled", "failed", "returned"]
 
 TAGGED_MAX = 50  # fact sheet §6.8
+# Of an account's transactions or charges, the newest whose id lies between two texts: answered from
+# an index alone, however many the account has.
+TAGGED = "account = ? AND transaction_id >= ? AND transaction_id < ? ORDER BY number DESC LIMIT ?"
+LAST = "\U0010ffff"  # sorts after every character of an id
 
 # From each state to those that may follow. A new transaction starts in one of STARTS.
 MOVES: dict[str, tuple[Status, ...]] = {
@@ -49,7 +53,8 @@ class Transaction:
     8601 UTC.
 
     `original` is the transaction id of what a refund or return gives back, `charge` that of the
-    charge a receipt paid (or a payout is to pay). `reason` is the code of a failure, refund or
+    charge a receipt paid (or a payout is to pay), `receiver` the account of this bank a payout was
+    resolved to (`None`: it leads to another bank). `reason` is the code of a failure, refund or
     return. `due_ms` is when the settlement system looks at it next.
     """
 
@@ -80,6 +85,7 @@ class Transaction:
     created_ms: int
     created_at: str
     completed_at: str | None
+    receiver: str | None = None
 
     @property
     def final(self) -> bool:
@@ -193,9 +199,9 @@ def move(
 
 def amend(conn: sqlite3.Connection, transaction: Transaction, **fields: Any) -> Transaction:
     """Change fields that are no state: `due_ms`, `in_review`, `scenario`, what was learned of the
-    counterparty.
+    counterparty and receiver.
     """
-    allowed = {"due_ms", "in_review", "scenario"}
+    allowed = {"due_ms", "in_review", "scenario", "receiver"}
     allowed |= {name for name in _COLUMNS if name.startswith("counterparty_")}
     if not fields or not fields.keys() <= allowed:
         raise TypeError(f"only {', '.join(sorted(allowed))} can be amended")
@@ -250,11 +256,10 @@ def by_tag(conn: sqlite3.Connection, account: str, prefix: str) -> list[Transact
     """The account's transactions whose id starts so, newest first, at most 50 (§6.8)."""
     return select(
         conn,
-        "account = ? AND substr(transaction_id, 1, ?) = ? ORDER BY created_ms DESC, number DESC"
-        " LIMIT ?",
+        TAGGED,
         account,
-        len(prefix),
         prefix,
+        prefix + LAST,
         TAGGED_MAX,
     )
 

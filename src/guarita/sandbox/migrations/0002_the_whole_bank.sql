@@ -1,6 +1,19 @@
 -- From payments posted at once to the whole bank: holds, incoming payments, charges, returns, refunds, infractions.
 -- Foreign keys are off while a migration runs (tables are rebuilt) and checked before it commits.
 
+-- What the bank knows of itself: one row.
+CREATE TABLE bank (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    -- End-to-end ids are derived with it, so that nobody foresees those of another account.
+    secret BLOB NOT NULL CHECK (typeof(secret) = 'blob' AND length(secret) = 32),
+    -- The latest time anything happened at, in milliseconds since 1970. Nothing happens before it any more, even if
+    -- the clock is put back.
+    newest_ms INTEGER NOT NULL CHECK (typeof(newest_ms) = 'integer')
+);
+INSERT INTO bank (id, secret, newest_ms) SELECT 1, randomblob(32), 1000 * coalesce(max(at), 0) FROM (
+    SELECT CAST(strftime('%s', max(opened_at)) AS INTEGER) AS at FROM ledger_accounts
+    UNION ALL SELECT CAST(strftime('%s', max(completed_at)) AS INTEGER) FROM transactions);
+
 -- Who holds an account, beside the money (ledger_accounts). `number` is the integer account number of webhook bodies.
 CREATE TABLE customers (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -64,6 +77,8 @@ CREATE TABLE new_transactions (
     original TEXT REFERENCES new_transactions (transaction_id),
     -- The charge a receipt paid, or the one of this bank a payout pays.
     charge TEXT REFERENCES charges (transaction_id),
+    -- The account of this bank that a payout was resolved to; null if it leads to another bank.
+    receiver TEXT REFERENCES customers (account) CHECK (receiver IS NULL OR kind = 'payout'),
     -- Why a payout failed or money came back: a reason code such as AC03 or MD06.
     reason TEXT,
     -- Which documented behaviour a magic value asked for (see `scenarios`).
@@ -152,6 +167,8 @@ CREATE UNIQUE INDEX one_end_of_a_hold ON postings (transaction_id) WHERE kind IN
 CREATE UNIQUE INDEX one_settlement_per_end_to_end_id ON transactions (end_to_end_id, account, direction)
     WHERE status IN ('settled', 'returned');
 CREATE INDEX transactions_of_account ON transactions (account, number);
+CREATE INDEX transactions_by_tag ON transactions (account, transaction_id);
+CREATE INDEX transactions_queued ON transactions (account) WHERE status = 'queued';
 CREATE INDEX transactions_by_end_to_end_id ON transactions (end_to_end_id);
 CREATE INDEX transactions_by_external_id ON transactions (account, external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX transactions_by_original ON transactions (original) WHERE original IS NOT NULL;
@@ -176,13 +193,16 @@ CREATE TABLE charges (
     due_ms INTEGER CHECK (due_ms IS NULL OR status = 'active'),
     expires_ms INTEGER NOT NULL,
     expires_at TEXT NOT NULL,
+    -- From when on a sweep ends it: `expires_ms`, or later if that failed.
+    sweep_ms INTEGER NOT NULL,
     created_ms INTEGER NOT NULL,
     created_at TEXT NOT NULL,
     completed_at TEXT CHECK ((completed_at IS NULL) = (status = 'active'))
 );
 CREATE INDEX charges_of_account ON charges (account, number);
 CREATE INDEX charges_by_external_id ON charges (account, external_id) WHERE external_id IS NOT NULL;
-CREATE INDEX charges_to_expire ON charges (expires_ms) WHERE status = 'active';
+CREATE INDEX charges_by_tag ON charges (account, transaction_id);
+CREATE INDEX charges_to_expire ON charges (sweep_ms) WHERE status = 'active';
 CREATE INDEX charges_due ON charges (due_ms) WHERE due_ms IS NOT NULL;
 -- A charge is paid once.
 CREATE UNIQUE INDEX one_receipt_per_charge ON transactions (charge) WHERE kind = 'receipt' AND charge IS NOT NULL;

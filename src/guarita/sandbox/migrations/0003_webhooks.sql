@@ -1,3 +1,9 @@
+-- What the bank is served with, for commands that act on its file: one row, 'rules', as JSON.
+CREATE TABLE settings (
+    name TEXT PRIMARY KEY CHECK (name = 'rules'),
+    value TEXT NOT NULL CHECK (json_valid(value))
+) WITHOUT ROWID;
+
 -- The outbox: what happened (events), who wants to know (webhooks, subscriptions), what was told to whom (deliveries).
 -- Events are written in the same transaction as the money they tell of, whether or not anybody subscribed.
 

@@ -52,6 +52,13 @@ _TXID_LENGTH = 32
 _PIXELS_PER_MODULE = 4
 
 
+class UnknownCharge(Refused):
+    """A code of this bank leads to no charge."""
+
+    def __init__(self) -> None:
+        super().__init__("Charge not found")
+
+
 class NotPayable(Refused):
     """The charge was paid already, or its time is over."""
 
@@ -60,12 +67,15 @@ class NotPayable(Refused):
 class CashIn:
     """An order to make a charge: `amount` in centavos, `external_id` valid or `None`. Description,
     key or city of `None` take their default, for the key the account's newest one (§6.1).
+
+    A key given as text is first looked for as the account lists its keys, then read by its shape:
+    eleven digits listed as a CPF may have the shape of a phone number.
     """
 
     amount: int
     description: str | None = None
     external_id: str | None = None
-    pix_key: PixKey | None = None
+    pix_key: PixKey | str | None = None
     city: str | None = None
     scenario: str | None = None
 
@@ -80,7 +90,8 @@ def create(
     """Make a charge for the account, which opens if this is its first use. Announced by
     `pix.charge.created`.
 
-    Raises `Refused` if the key is not one of the account's active ones.
+    Raises `Refused` if the key is not one of the account's active ones, and
+    `pix_keys.InvalidPixKey` for a text that is no key.
     """
     customer = accounts.open_customer(conn, account, balance=rules.opening_balance, at=at)
     early = order.scenario == EXPIRED
@@ -116,9 +127,20 @@ def create(
 
 
 def by_location(conn: sqlite3.Connection, url: str) -> Charge | None:
-    """The charge of this bank that a code's URL (field 25) leads to, or `None`."""
-    location = url.removeprefix(LOCATIONS)
-    return None if location == url else records.by_location(conn, location)
+    """The charge of this bank that a code's URL (field 25) leads to, or `None` if it leads to
+    another bank. The case of the host does not matter (RFC 3986 §3.2.2), nor does a port.
+
+    Raises `UnknownCharge` for a URL of this bank's host that leads to no charge.
+    """
+    host, _, path = url.partition("/")
+    own_host, _, own_path = LOCATIONS.partition("/")
+    if host.partition(":")[0].lower() != own_host:
+        return None
+    location = path.removeprefix(own_path)
+    charge = None if location == path else records.by_location(conn, location)
+    if charge is None:
+        raise UnknownCharge
+    return charge
 
 
 def check_payable(charge: Charge, *, at: datetime) -> None:
@@ -140,7 +162,8 @@ def pay(
 ) -> Transaction:
     """Receive the payment of a charge, which is paid by it. Returns the receipt.
 
-    Raises `NotPayable` and `receipts.AlreadyReceived`, and has written nothing then.
+    Raises `NotPayable`, `receipts.AlreadyReceived` and `receipts.NoRoom`, and has written nothing
+    then.
     """
     current = get(conn, charge.transaction_id)
     check_payable(current, at=at)
@@ -171,20 +194,25 @@ def expire(conn: sqlite3.Connection, charge: Charge, *, at: datetime) -> Charge:
     return expired
 
 
+def over(conn: sqlite3.Connection, *, at: datetime, rules: Rules) -> list[Charge]:
+    """The charges the sweep before `at` finds over, at most 100 of them: then there may be more."""
+    every = _sweep_ms(rules)
+    swept_at = timestamps.milliseconds(at) // every * every
+    return records.over(conn, swept_at, SWEPT_AT_ONCE)
+
+
 def sweep(conn: sqlite3.Connection, *, at: datetime, rules: Rules) -> int:
     """Expire charges whose time was over at the last sweep, at most 100 of them. Returns how many:
     100 means there may be more.
     """
-    every = _sweep_ms(rules)
-    swept_at = timestamps.milliseconds(at) // every * every
-    over = records.over(conn, swept_at, SWEPT_AT_ONCE)
-    for charge in over:
+    found = over(conn, at=at, rules=rules)
+    for charge in found:
         expire(conn, charge, at=at)
-    return len(over)
+    return len(found)
 
 
 def next_due(conn: sqlite3.Connection, *, rules: Rules) -> int | None:
-    """When `advance` or `sweep` has something to do next, in milliseconds since 1970."""
+    """When `advance` or the sweep has something to do next, in milliseconds since 1970."""
     step_ms, end_ms = records.earliest(conn)
     every = _sweep_ms(rules)
     sweep_ms = None if end_ms is None else -(-end_ms // every) * every
@@ -193,15 +221,16 @@ def next_due(conn: sqlite3.Connection, *, rules: Rules) -> int | None:
 
 def advance(conn: sqlite3.Connection, charge: Charge, *, at: datetime, rules: Rules) -> None:
     """Let the scenario of a due charge act: somebody pays it, or its time is over. A charge that
-    ended before it could be paid is left to the sweep.
+    ended before it could be paid, or whose account can take no more money, is left to the sweep.
     """
     if charge.scenario == EXPIRED:
         expire(conn, charge, at=at)
-    elif charge.payable(at):
-        payer = directory.someone(charge.transaction_id)
-        end_to_end_id = identifiers.end_to_end_id(charge.transaction_id, at=at, ispb=payer.ispb)
+        return
+    payer = directory.someone(charge.transaction_id)
+    end_to_end_id = identifiers.new_end_to_end_id(at, ispb=payer.ispb)  # nobody can use it up first
+    try:
         pay(conn, charge, payer, end_to_end_id=end_to_end_id, at=at, rules=rules)
-    else:
+    except (NotPayable, receipts.NoRoom):
         records.no_longer_due(conn, charge)
 
 
@@ -211,14 +240,17 @@ def png_data_url(text: str) -> str:
     return code.png_data_uri(scale=_PIXELS_PER_MODULE)
 
 
-def _receiving_key(conn: sqlite3.Connection, account: str, asked: PixKey | None) -> str:
+def _receiving_key(conn: sqlite3.Connection, account: str, asked: PixKey | str | None) -> str:
     """The key asked for, or the account's newest one (§6.1)."""
     active = [key.key for key in accounts.keys(conn, account) if key.status == "active"]
     if asked is None and active:
         return active[-1]
-    if asked is None or asked.value not in active:
+    if isinstance(asked, str) and asked not in active:
+        asked = pix_keys.parse(asked)
+    value = asked.value if isinstance(asked, PixKey) else asked
+    if value is None or value not in active:
         raise Refused("PIX key not found")
-    return asked.value
+    return value
 
 
 def _key_of(conn: sqlite3.Connection, charge: Charge) -> PixKey | None:

@@ -33,6 +33,17 @@ class Destination:
     charge: Charge | None = None
 
 
+def read_key(conn: sqlite3.Connection, text: str) -> PixKey:
+    """The key a text means: the one an account of this bank lists so, else what its shape tells.
+    Eleven digits listed as a CPF may have the shape of a phone number. Raises
+    `pix_keys.InvalidPixKey`.
+    """
+    listed = accounts.registered(conn, text)
+    if listed is not None and pix_keys.is_key_type(listed.key_type):
+        return PixKey(listed.key_type, listed.key)
+    return pix_keys.parse(text)
+
+
 def of_key(conn: sqlite3.Connection, key: PixKey, *, rules: Rules) -> Destination:
     """Where a key leads. Every key leads somewhere: if to no account of this bank, to another
     bank.
@@ -45,7 +56,8 @@ def of_key(conn: sqlite3.Connection, key: PixKey, *, rules: Rules) -> Destinatio
 
 def of_code(conn: sqlite3.Connection, code: BrCode, *, at: datetime, rules: Rules) -> Destination:
     """Where a QR code leads: a static one to its key, a dynamic one to its charge, of this bank or
-    another. Raises `charges.NotPayable` for a charge of this bank that has ended.
+    another. Raises `charges.UnknownCharge` for a code of this bank that leads to no charge, and
+    `charges.NotPayable` for a charge that has ended.
     """
     if code.pix_key is not None:
         return of_key(conn, code.pix_key, rules=rules)
@@ -56,7 +68,8 @@ def of_code(conn: sqlite3.Connection, code: BrCode, *, at: datetime, rules: Rule
         return Destination(code.url, elsewhere)
     charges.check_payable(charge, at=at)
     payee = of_account(conn, charge.account, rules=rules)
-    return Destination(code.url, payee, account=charge.account, charge=charge)
+    url = charges.LOCATIONS + charge.location  # the same payment, however its host is spelled
+    return Destination(url, payee, account=charge.account, charge=charge)
 
 
 def of_account(conn: sqlite3.Connection, account: str, *, rules: Rules) -> Counterparty:
@@ -64,17 +77,6 @@ def of_account(conn: sqlite3.Connection, account: str, *, rules: Rules) -> Count
     customer = accounts.customer(conn, account)
     assert customer is not None  # noqa: S101 - an account with keys, charges or payouts is open
     return directory.of_customer(customer, rules=rules)
-
-
-def receiver(conn: sqlite3.Connection, payout: Transaction, *, rules: Rules) -> str | None:
-    """The account of this bank that a payout was resolved to, or `None`. A key registered after
-    that does not draw the money here.
-    """
-    if payout.charge is not None:
-        return charges.get(conn, payout.charge).account
-    if payout.pix_key is not None and payout.counterparty_ispb == rules.ispb:
-        return accounts.owner_of(conn, payout.pix_key)
-    return None
 
 
 def key_of(payout: Transaction) -> PixKey | None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from guarita.sandbox.books.accounts import Customer
-from guarita.sandbox.pix.rules import Bucket, Rules
+from guarita.sandbox.pix.rules import SIMULATED_BANKS, Bucket, Rules
 from guarita.sandbox.text import documents, timestamps
 from guarita.sandbox.text.pix_keys import PixKey
 
@@ -23,14 +23,6 @@ T = TypeVar("T")
 _GLOBAL = ""  # the name of the bucket of all accounts together; no account id is empty
 _LOOK_UP = 1000  # a bucket's level is in thousandths of a look-up
 
-# Invented: no bank has these codes, so nobody mistakes a simulated counterparty for a real one.
-_BANKS = (
-    ("90000001", "Banco Aurora"),
-    ("90000002", "Banco Ipê"),
-    ("90000003", "Cooperativa Serra Azul"),
-    ("90000004", "Jatobá Pagamentos"),
-    ("90000005", "Banco Maré Alta"),
-)
 _GIVEN_NAMES = (
     *("Ana", "Beatriz", "Bruno", "Carla", "Diego", "Eduarda", "Felipe", "Gabriela"),
     *("Henrique", "Isabela", "João", "Larissa", "Marcos", "Natália", "Otávio", "Paula"),
@@ -79,7 +71,7 @@ def someone(of: str, *, name: str | None = None) -> Counterparty:
     seed = _Seed(of)
     made = f"{seed.choice(_GIVEN_NAMES)} {seed.choice(_FAMILY_NAMES)} {seed.choice(_FAMILY_NAMES)}"
     body = f"{seed.number(10**9):09}"
-    ispb, bank = seed.choice(_BANKS)
+    ispb, bank = seed.choice(SIMULATED_BANKS)
     return Counterparty(name or made, body + documents.cpf_check_digits(body), ispb, bank)
 
 
@@ -119,17 +111,20 @@ def _leaked(conn: sqlite3.Connection, name: str, bucket: Bucket, now_ms: int) ->
     if row is None:
         return 0, now_ms
     level, at_ms = int(row[0]), int(row[1])
+    if at_ms > now_ms:  # the clock was put back: it leaks on from now, not only from then
+        conn.execute("UPDATE dict_buckets SET at_ms = ? WHERE name = ?", (now_ms, name))
+        at_ms = now_ms
     per_second = max(1, round(bucket.per_second * _LOOK_UP))
-    leaked = max(0, now_ms - at_ms) * per_second // 1000
+    leaked = (now_ms - at_ms) * per_second // 1000
     if leaked >= level:
-        return 0, max(now_ms, at_ms)
+        return 0, now_ms
     return level - leaked, at_ms - (-leaked * 1000 // per_second)
 
 
 def _company(of: str) -> Counterparty:
     seed = _Seed(of)
     name = f"{seed.choice(_FAMILY_NAMES)} {seed.choice(_TRADES)} Ltda."
-    ispb, bank = seed.choice(_BANKS)
+    ispb, bank = seed.choice(SIMULATED_BANKS)
     return Counterparty(name, "", ispb, bank)
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from guarita.sandbox.books import accounts, ledger, transactions
 from guarita.sandbox.books.transactions import Transaction
 from guarita.sandbox.pix import notices, refunds
-from guarita.sandbox.pix.rules import Rules
+from guarita.sandbox.pix.rules import BASE_UNITS_PER_CENTAVO, Rules
 from guarita.sandbox.refusals import Missing, Refused
 from guarita.sandbox.text import timestamps
 
@@ -100,7 +100,8 @@ def open_case(
     rules: Rules,
 ) -> Infraction:
     """Open a case for what has not been refunded of a receipt, and block as much of it as is
-    available. Raises `Refused` where nothing is left to dispute, or a case is open already.
+    available, in whole centavos: a refund cannot give back less. Raises `Refused` where nothing is
+    left to dispute, or a case is open already.
     """
     if receipt.kind != "receipt":
         raise Refused("Only a received payment can be disputed")
@@ -111,7 +112,7 @@ def open_case(
         raise Refused("The transaction was refunded already")
     money = accounts.balance(conn, receipt.account)
     assert money is not None  # noqa: S101 - it has received money
-    blocked = min(money.available, amount)
+    blocked = min(money.available, amount) // BASE_UNITS_PER_CENTAVO * BASE_UNITS_PER_CENTAVO
     infraction_id, time = str(uuid.uuid4()), timestamps.iso(at)
     conn.execute(
         "INSERT INTO infractions (id, account, transaction_id, type, status, amount, blocked,"
@@ -232,6 +233,11 @@ def defense(conn: sqlite3.Connection, infraction_id: str) -> Defense | None:
 def due(conn: sqlite3.Connection, now_ms: int, limit: int) -> list[Infraction]:
     """Cases a scenario resolves now, the longest due first."""
     return _select(conn, "i.due_ms <= ? ORDER BY i.due_ms, i.number LIMIT ?", now_ms, limit)
+
+
+def put_off(conn: sqlite3.Connection, infraction: Infraction, until_ms: int) -> None:
+    """Let the scenario of a case wait until then."""
+    conn.execute("UPDATE infractions SET due_ms = ? WHERE id = ?", (until_ms, infraction.id))
 
 
 def _block(

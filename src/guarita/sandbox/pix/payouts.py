@@ -1,7 +1,7 @@
 """Payouts: money sent by PIX, by key or by QR code (fact sheet §6.2, §6.3).
 
 What belongs here: ordering a payout and the steps of its life. What does not: when a step is due
-(`settlement`), money that comes back (`returns`).
+(`settlement`), waiting for the directory (`queue`), money that comes back (`returns`).
 
 A payout starts `processing`, its money on hold, or `queued` where the directory of keys may not be
 asked for the moment: then nothing is held, and it is tried again. A processing payout settles or
@@ -17,7 +17,7 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
-from guarita.sandbox.books import ledger, transactions
+from guarita.sandbox.books import bank_row, ledger, transactions
 from guarita.sandbox.books.transactions import Transaction
 from guarita.sandbox.pix import charges, destinations, directory, notices, reasons, receipts
 from guarita.sandbox.pix.destinations import Destination
@@ -33,19 +33,18 @@ HELD, HELD_REJECTED = "held", "held-rejected"
 QUEUED, QUEUED_EXPIRED = "queued", "queued-expired"
 RETURNED, RETURNED_PARTLY = "returned", "returned-partly"
 
-_LET_THROUGH_AT_RETRY = 2  # of scenario `queued`
-
 
 @dataclass(frozen=True, slots=True)
 class CashOut:
-    """An order to pay: `amount` in centavos, to either a key or a QR code. `external_id` and
-    `end_to_end_id` have their form or are `None`. Raises `ValueError` otherwise.
+    """An order to pay: `amount` in centavos, to either a key or a QR code. A key whose type is not
+    known is given as text. `external_id` and `end_to_end_id` have their form or are `None`. Raises
+    `ValueError` otherwise.
 
     The amount of a charge of this bank replaces the order's.
     """
 
     amount: int
-    pix_key: PixKey | None = None
+    pix_key: PixKey | str | None = None
     emv: BrCode | None = None
     description: str | None = None
     external_id: str | None = None
@@ -66,11 +65,13 @@ def create(
 ) -> Transaction:
     """Take in a payout of an open account. Returns it `processing`, or `queued`.
 
-    Raises `ledger.InsufficientBalance`, and `Refused` for what cannot be paid; the caller's
-    database transaction must then be rolled back.
+    Raises `ledger.InsufficientBalance`, `pix_keys.InvalidPixKey` for a text that is no key, and
+    `Refused` for what cannot be paid; the caller's database transaction must then be rolled back.
     """
     if order.pix_key is not None:
-        to = destinations.of_key(conn, order.pix_key, rules=rules)
+        key = order.pix_key
+        key = destinations.read_key(conn, key) if isinstance(key, str) else key
+        to = destinations.of_key(conn, key, rules=rules)
     else:
         assert order.emv is not None  # noqa: S101 - an order has either
         to = destinations.of_code(conn, order.emv, at=at, rules=rules)
@@ -80,6 +81,8 @@ def create(
     queued = order.scenario in (QUEUED, QUEUED_EXPIRED) or (
         to.key is not None and not directory.admit(conn, account, at=at, rules=rules)
     )
+    if queued:
+        _check_queue(conn, account, rules=rules)
     amount = order.amount * BASE_UNITS_PER_CENTAVO if to.charge is None else to.charge.amount
     submission = identifiers.submission(
         account=account,
@@ -87,10 +90,11 @@ def create(
         recipient=to.recipient,
         amount=amount,
         external_id=order.external_id,
+        secret=bank_row.secret(conn),
     )
     wait_s = rules.queue_retry_s if queued else rules.settlement_delay_s
     # What only the directory tells is unknown while a payout waits to ask it.
-    known = {} if queued and to.key is not None else to.counterparty.columns
+    told = {} if queued and to.key is not None else known(to)
     payout = transactions.record(
         conn,
         transactions.draft(
@@ -108,8 +112,8 @@ def create(
             external_id=order.external_id,
             charge=to.charge.transaction_id if to.charge else None,
             scenario=order.scenario,
-            due_ms=_in(at, wait_s),
-            **known,
+            due_ms=due_in(at, wait_s),
+            **told,
         ),
     )
     if queued:
@@ -120,28 +124,14 @@ def create(
     return payout
 
 
-def retry(
+def start(
     conn: sqlite3.Connection, payout: Transaction, *, at: datetime, rules: Rules
 ) -> Transaction:
-    """Try a queued payout again: it becomes `processing`, waits on, or fails (too long in the
-    queue, too little money).
+    """Let a queued payout go on: its money is held, it is `processing`. Raises
+    `ledger.InsufficientBalance`, and has written nothing then.
     """
-    waited_ms = timestamps.milliseconds(at) - payout.created_ms
-    if waited_ms >= rules.queue_limit_s * 1000:
-        return fail(conn, payout, reasons.DIRECTORY, at=at)
-    if not _let_through(conn, payout, waited_ms, at=at, rules=rules):
-        return transactions.amend(conn, payout, due_ms=_in(at, rules.queue_retry_s))
-    key = destinations.key_of(payout)
-    if key is not None:
-        to = destinations.of_key(conn, key, rules=rules)
-        if to.account == payout.account:  # the key was registered with it in the meantime
-            return fail(conn, payout, reasons.NOT_AUTHORISED, at=at)
-        payout = transactions.amend(conn, payout, **to.counterparty.columns)
-    try:
-        _hold(conn, payout, at=at)
-    except ledger.InsufficientBalance:
-        return fail(conn, payout, reasons.INSUFFICIENT_BALANCE, at=at)
-    due_ms = _in(at, rules.settlement_delay_s)
+    _hold(conn, payout, at=at)
+    due_ms = due_in(at, rules.settlement_delay_s)
     started = transactions.move(conn, payout, "processing", at=at, due_ms=due_ms)
     notices.transaction(conn, started, "pix.payout.processing", "processing", at=at)
     return started
@@ -150,10 +140,8 @@ def retry(
 def advance(
     conn: sqlite3.Connection, payout: Transaction, *, at: datetime, rules: Rules
 ) -> Transaction:
-    """Take a due payout in flight one step on, as its scenario says."""
+    """Take a due processing payout one step on, as its scenario says."""
     scenario = payout.scenario or ""
-    if payout.status == "queued":
-        return retry(conn, payout, at=at, rules=rules)
     if scenario in (HELD, HELD_REJECTED) and not payout.in_review:
         return hold_for_review(conn, payout, at=at, rules=rules)
     if scenario == HELD_REJECTED:
@@ -167,7 +155,7 @@ def hold_for_review(
     conn: sqlite3.Connection, payout: Transaction, *, at: datetime, rules: Rules
 ) -> Transaction:
     """Put a processing payout under review for `rules.review_s`; its status stays (§7.1)."""
-    due_ms = _in(at, rules.review_s)
+    due_ms = due_in(at, rules.review_s)
     held = transactions.amend(conn, payout, in_review=True, due_ms=due_ms)
     notices.transaction(conn, held, "pix.payout.held", "processing", at=at)
     return held
@@ -177,20 +165,21 @@ def settle(
     conn: sqlite3.Connection, payout: Transaction, *, at: datetime, rules: Rules
 ) -> Transaction:
     """Settle a processing payout; the one that cannot be settled fails (duplicate, charge no longer
-    payable).
+    payable, more than its receiver may have).
     """
     if _was_settled(conn, payout):
         return fail(conn, payout, reasons.DUPLICATE, at=at)
-    receiver = destinations.receiver(conn, payout, rules=rules)
-    if receiver is not None:
+    if payout.receiver is not None:
         try:
-            _credit(conn, payout, receiver, at=at, rules=rules)
+            _credit(conn, payout, payout.receiver, at=at, rules=rules)
         except charges.NotPayable:
             return fail(conn, payout, reasons.CHARGE_NOT_PAYABLE, at=at)
         except receipts.AlreadyReceived:
             return fail(conn, payout, reasons.DUPLICATE, at=at)
-    comes_back = receiver is None and payout.scenario in (RETURNED, RETURNED_PARTLY)
-    due_ms = _in(at, rules.review_s) if comes_back else None
+        except receipts.NoRoom:
+            return fail(conn, payout, reasons.OVER_THE_LIMIT, at=at)
+    comes_back = payout.receiver is None and payout.scenario in (RETURNED, RETURNED_PARTLY)
+    due_ms = due_in(at, rules.review_s) if comes_back else None
     settled = transactions.move(conn, payout, "settled", at=at, due_ms=due_ms)
     entries = {
         ledger.hold(payout.account): -payout.net_amount,
@@ -227,6 +216,15 @@ def count_executed(conn: sqlite3.Connection, account: str) -> int:
     return int(postings)
 
 
+def _check_queue(conn: sqlite3.Connection, account: str, *, rules: Rules) -> None:
+    """What is queued needs no money: only its number keeps an account from filling the bank."""
+    (queued,) = conn.execute(
+        "SELECT count(*) FROM transactions WHERE account = ? AND status = 'queued'", (account,)
+    ).fetchone()
+    if queued >= rules.queue_max:
+        raise Refused("Too many queued payments")
+
+
 def _refuse_by_scenario(order: CashOut, to: Destination) -> None:
     if order.scenario == "key-not-found":
         raise Refused("PIX key not found")
@@ -236,14 +234,9 @@ def _refuse_by_scenario(order: CashOut, to: Destination) -> None:
         raise Refused(f"Scenario {order.scenario} needs a recipient at another bank")
 
 
-def _let_through(
-    conn: sqlite3.Connection, payout: Transaction, waited_ms: int, *, at: datetime, rules: Rules
-) -> bool:
-    if payout.scenario == QUEUED_EXPIRED:
-        return False
-    if payout.scenario == QUEUED:
-        return waited_ms >= _LET_THROUGH_AT_RETRY * rules.queue_retry_s * 1000
-    return directory.admit(conn, payout.account, at=at, rules=rules)
+def known(to: Destination) -> dict[str, str | None]:
+    """The fields of a transaction that tell where it leads."""
+    return to.counterparty.columns | {"receiver": to.account}
 
 
 def _was_settled(conn: sqlite3.Connection, payout: Transaction) -> bool:
@@ -259,7 +252,9 @@ def _was_settled(conn: sqlite3.Connection, payout: Transaction) -> bool:
 def _credit(
     conn: sqlite3.Connection, payout: Transaction, receiver: str, *, at: datetime, rules: Rules
 ) -> None:
-    """Raises `charges.NotPayable` and `receipts.AlreadyReceived`, and has written nothing then."""
+    """Raises `charges.NotPayable`, `receipts.AlreadyReceived` and `receipts.NoRoom`, and has
+    written nothing then.
+    """
     payer = destinations.of_account(conn, payout.account, rules=rules)
     same_id = payout.end_to_end_id
     if payout.charge is not None:
@@ -297,5 +292,6 @@ def _post(
     ledger.post(conn, entries, kind=kind, at=time, transaction_id=payout.transaction_id)
 
 
-def _in(at: datetime, seconds: float) -> int:
+def due_in(at: datetime, seconds: float) -> int:
+    """The time so much later, in milliseconds since 1970."""
     return timestamps.milliseconds(at) + round(seconds * 1000)

@@ -11,6 +11,7 @@ from typing import Final
 DUPLICATE: Final = "DUPL"
 # A queued payout could not be looked up in the directory of keys in time.
 DIRECTORY: Final = "DICT"
+OVER_THE_LIMIT: Final = "AM02"
 INSUFFICIENT_BALANCE: Final = "AM04"
 CHARGE_NOT_PAYABLE: Final = "BE17"
 NOT_AUTHORISED: Final = "AG03"

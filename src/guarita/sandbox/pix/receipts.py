@@ -7,11 +7,11 @@ charge may be paid (`charges`), and who pays (`payouts`, `world`).
 import sqlite3
 from datetime import datetime, timedelta
 
-from guarita.sandbox.books import ledger, transactions
+from guarita.sandbox.books import accounts, ledger, transactions
 from guarita.sandbox.books.transactions import Transaction
 from guarita.sandbox.pix import notices
 from guarita.sandbox.pix.directory import Counterparty
-from guarita.sandbox.pix.rules import Rules
+from guarita.sandbox.pix.rules import MAX_BALANCE, Rules
 from guarita.sandbox.refusals import Refused
 from guarita.sandbox.text import timestamps
 from guarita.sandbox.text.pix_keys import PixKey
@@ -24,6 +24,13 @@ class AlreadyReceived(Refused):
 
     def __init__(self, end_to_end_id: str) -> None:
         super().__init__(f"a payment with the end-to-end id {end_to_end_id} was received already")
+
+
+class NoRoom(Refused):
+    """The account, or the bank, can take no more money."""
+
+    def __init__(self) -> None:
+        super().__init__("Balance limit of the account exceeded")
 
 
 def receive(
@@ -45,11 +52,13 @@ def receive(
     amount, and announce it (`pix.charge.paid`, §7.1: "fee charged").
 
     `charge` is the txid of the charge it pays, `None` for a payment to a key. In scenario
-    `disputed` the receipt is due for a dispute after `rules.review_s`. Raises `AlreadyReceived`.
+    `disputed` the receipt is due for a dispute after `rules.review_s`. Raises `AlreadyReceived` and
+    `NoRoom`, and has written nothing then.
     """
     if _was_received(conn, account, end_to_end_id):
         raise AlreadyReceived(end_to_end_id)
     fee = min(rules.fee, amount)
+    check_room(conn, account, credited=amount - fee, cleared=amount)
     disputed_at = at + timedelta(seconds=rules.review_s)
     receipt = transactions.record(
         conn,
@@ -88,6 +97,18 @@ def receive(
     )
     _announce(conn, receipt, at=at)
     return receipt
+
+
+def check_room(
+    conn: sqlite3.Connection, account: str, *, credited: int, cleared: int | None = None
+) -> None:
+    """Raises `NoRoom` where crediting an open account with this much (base units) would take it
+    beyond `MAX_BALANCE`, or the bank's sums beyond theirs.
+    """
+    clearing = ledger.balance(conn, ledger.PIX_CLEARING) or 0
+    lowest = clearing - (credited if cleared is None else cleared)
+    if credited > accounts.room(conn, account, limit=MAX_BALANCE) or lowest < -ledger.LIMIT:
+        raise NoRoom
 
 
 def _announce(conn: sqlite3.Connection, receipt: Transaction, *, at: datetime) -> None:

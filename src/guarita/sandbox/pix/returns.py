@@ -12,7 +12,7 @@ from datetime import datetime
 
 from guarita.sandbox.books import ledger, transactions
 from guarita.sandbox.books.transactions import Transaction
-from guarita.sandbox.pix import destinations, notices
+from guarita.sandbox.pix import notices, receipts
 from guarita.sandbox.pix.rules import Rules
 from guarita.sandbox.refusals import Refused
 from guarita.sandbox.text import identifiers, timestamps
@@ -33,12 +33,14 @@ def give_back(
     """Credit the payer with `amount` (base units; `None` for all that has not come back) of a
     settled payout. Returns the return. `end_to_end_id` is the id the other side gave it, if any.
 
-    Raises `Refused` for more than is left, and for a payout that is not settled.
+    Raises `Refused` for more than is left, for a payout that is not settled, and for an account
+    that can take no more money.
     """
     left = returnable(conn, payout)
     given = left if amount is None else amount
     if not 0 < given <= left:
         raise Refused("Return exceeds the amount of the payment")
+    receipts.check_room(conn, payout.account, credited=given)
     number = len(transactions.giving_back(conn, payout.transaction_id, "return"))
     ispb = payout.counterparty_ispb or rules.ispb
     returned = transactions.record(
@@ -98,17 +100,17 @@ def follow_refund(
     if that was done.
     """
     receipt = transactions.find(conn, refund.original or "")
-    if receipt is None or refund.status != "settled" or receipt.counterparty_ispb != rules.ispb:
+    if receipt is None or refund.status != "settled":
         return None
     sent = transactions.select(
         conn,
-        "end_to_end_id = ? AND kind = 'payout' AND status = 'settled'",
+        # Callers may choose end-to-end ids: an equal one alone proves nothing.
+        "end_to_end_id = ? AND kind = 'payout' AND status = 'settled' AND receiver = ?",
         receipt.end_to_end_id,
+        receipt.account,
     )
     for payout in sent:
-        # Callers may choose end-to-end ids: an equal one alone proves nothing.
-        arrived = destinations.receiver(conn, payout, rules=rules) == receipt.account
-        if arrived and not _has(conn, payout, refund):
+        if not _has(conn, payout, refund):
             return give_back(
                 conn,
                 payout,

@@ -53,11 +53,11 @@ class UnknownScenario(ValueError):
     """
 
     def __init__(self, where: str, name: str) -> None:
-        known = name in SCENARIOS
+        known = SCENARIOS.get(name)
         problem = (
-            f"scenario {name} is none of this operation"
-            if known
-            else f"unknown scenario {name[:64]}"
+            f"unknown scenario {name[:64] or repr(name)}"
+            if known is None
+            else f"scenario {name} is for {' and '.join(known.operations)}"
         )
         super().__init__(f"{problem}; see {PAGE}")
         self.where = where

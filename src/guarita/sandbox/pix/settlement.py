@@ -4,41 +4,66 @@ What belongs here: which step is whose. What does not: the steps themselves. Thi
 that knows every kind of business.
 """
 
+import logging
 import sqlite3
+from collections.abc import Callable
 from datetime import datetime
+from typing import TypeVar
 
+from guarita.sandbox.books import charges as charge_records
 from guarita.sandbox.books import transactions
 from guarita.sandbox.books.transactions import Transaction
-from guarita.sandbox.pix import charges, disputes, payouts, refunds, returns
+from guarita.sandbox.pix import charges, disputes, payouts, queue, refunds, returns
+from guarita.sandbox.pix.charges import Charge
 from guarita.sandbox.pix.disputes import Infraction, Result
 from guarita.sandbox.pix.rules import BASE_UNITS_PER_CENTAVO, Rules
 from guarita.sandbox.refusals import Refused
 from guarita.sandbox.text import timestamps
 
+T = TypeVar("T", bound=Transaction | Charge | Infraction)
+
+logger = logging.getLogger("guarita.sandbox")
+
 AT_ONCE = 50  # steps of each kind in one write transaction, so that requests need not wait long
+PUT_OFF_MS = 60_000
+"""A step that failed is tried again so much later; the steps of others go on."""
 
 DISPUTE_REASON = "Reported by the payer's bank as fraud"
 
 
 def work(conn: sqlite3.Connection, *, at: datetime, rules: Rules) -> bool:
     """Take what is due one step on, at most `AT_ONCE` of each kind. Returns whether anything was
-    due: then there may be more.
+    due: then there may be more. A step that fails is undone, logged and put off.
 
     `conn` must be inside a write transaction, which makes each step happen once, however many
     processes work.
     """
     now_ms = timestamps.milliseconds(at)
+    later_ms = now_ms + PUT_OFF_MS
     due = transactions.due(conn, now_ms, AT_ONCE)
-    for transaction in due:
-        _advance(conn, transaction, at=at, rules=rules)
+    _each(
+        *(conn, due),
+        lambda transaction: _advance(conn, transaction, at=at, rules=rules),
+        lambda transaction: transactions.amend(conn, transaction, due_ms=later_ms),
+    )
     due_charges = charges.due(conn, now_ms, AT_ONCE)
-    for charge in due_charges:
-        charges.advance(conn, charge, at=at, rules=rules)
-    swept = charges.sweep(conn, at=at, rules=rules)
+    _each(
+        *(conn, due_charges),
+        lambda charge: charges.advance(conn, charge, at=at, rules=rules),
+        lambda charge: charge_records.put_off(conn, charge, later_ms),
+    )
+    swept = charges.over(conn, at=at, rules=rules)
+    _each(
+        *(conn, swept),
+        lambda charge: charges.expire(conn, charge, at=at),
+        lambda charge: charge_records.put_off(conn, charge, later_ms),
+    )
     cases = disputes.due(conn, now_ms, AT_ONCE)
-    for infraction in cases:
-        result = disputes.OUTCOMES[infraction.scenario or ""]
-        resolve(conn, infraction, result, at=at, rules=rules)
+    _each(
+        *(conn, cases),
+        lambda case: _resolve(conn, case, at=at, rules=rules),
+        lambda case: disputes.put_off(conn, case, later_ms),
+    )
     return bool(due or due_charges or swept or cases)
 
 
@@ -76,6 +101,36 @@ def resolve(
     return resolved
 
 
+def _each(
+    conn: sqlite3.Connection,
+    due: list[T],
+    step: Callable[[T], object],
+    put_off: Callable[[T], object],
+) -> None:
+    """Take each one step on. A step that fails of itself, and would fail again, must not keep the
+    bank from all others; where the file cannot be written, the whole work fails.
+    """
+    for each in due:
+        conn.execute("SAVEPOINT step")
+        try:
+            step(each)
+        except sqlite3.OperationalError:
+            raise
+        except Exception:
+            if not conn.in_transaction:
+                raise
+            conn.execute("ROLLBACK TO step")
+            name = each.id if isinstance(each, Infraction) else each.transaction_id
+            seconds = PUT_OFF_MS // 1000
+            logger.exception("the step that was due of %s failed; put off %d s", name, seconds)
+            put_off(each)
+        conn.execute("RELEASE step")
+
+
+def _resolve(conn: sqlite3.Connection, case: Infraction, *, at: datetime, rules: Rules) -> None:
+    resolve(conn, case, disputes.OUTCOMES[case.scenario or ""], at=at, rules=rules)
+
+
 def _advance(
     conn: sqlite3.Connection, transaction: Transaction, *, at: datetime, rules: Rules
 ) -> None:
@@ -84,6 +139,8 @@ def _advance(
         return  # an earlier step of this batch took it along
     if current.kind == "payout" and current.status == "settled":
         _come_back(conn, current, at=at, rules=rules)
+    elif current.status == "queued":
+        queue.retry(conn, current, at=at, rules=rules)
     elif current.kind == "payout":
         payouts.advance(conn, current, at=at, rules=rules)
     elif current.kind == "refund":

@@ -4,6 +4,7 @@ What belongs here: pure functions over ids. Uniqueness is the database's affair.
 """
 
 import hashlib
+import hmac
 import json
 import re
 import secrets
@@ -57,17 +58,24 @@ def external_id(value: object) -> str | None:
 
 
 def submission(
-    *, account: str, at: datetime, recipient: str, amount: int, external_id: str | None
+    *,
+    account: str,
+    at: datetime,
+    recipient: str,
+    amount: int,
+    external_id: str | None,
+    secret: bytes,
 ) -> str:
     """What makes two submissions the same payment: account, minute (UTC), recipient, amount and
     external id, as one digest.
 
     `recipient` is the key in normal form, or the location of a dynamic QR code; `amount` is in base
-    units. Returns 64 hexadecimal digits.
+    units. `secret` is the bank's: who does not know it cannot foresee the id of another account's
+    payment, and so cannot use it up first. Returns 64 hexadecimal digits.
     """
     # A JSON array keeps the fields apart: no choice of values can imitate another payment.
     fields = json.dumps([account, f"{_utc(at):%Y%m%d%H%M}", recipient, amount, external_id])
-    return hashlib.sha256(fields.encode()).hexdigest()
+    return hmac.digest(secret, fields.encode(), "sha256").hex()
 
 
 def end_to_end_id(of: str, *, at: datetime, ispb: str = ISPB) -> str:

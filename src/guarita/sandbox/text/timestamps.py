@@ -2,7 +2,10 @@
 deadlines.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def iso(at: datetime) -> str:
@@ -11,10 +14,12 @@ def iso(at: datetime) -> str:
 
 
 def milliseconds(at: datetime) -> int:
-    """An aware time as milliseconds since 1970."""
-    return round(at.timestamp() * 1000)
+    """An aware time as milliseconds since 1970, begun ones not counted: so it never tells a later
+    second, or day, than `iso` does.
+    """
+    return (at - _EPOCH) // _MILLISECOND
 
 
 def from_milliseconds(value: int) -> datetime:
     """The aware time in UTC, to the millisecond."""
-    return datetime.fromtimestamp(value / 1000, UTC)
+    return _EPOCH + value * _MILLISECOND

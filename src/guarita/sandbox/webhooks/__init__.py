@@ -5,6 +5,7 @@
 - `signing`: the headers of a delivery
 - `targets`: which URLs and addresses may be sent to; `client`: one HTTP request to such a target
 - `queue`: deliveries as rows: claiming, recording outcomes; `delivery`: the courier that does it
-- `dead_letters`: deliveries given up, and sending them again
+- `events`: what was written, and what became of it; `dead_letters`: deliveries given up, and
+  sending them again
 - `receiver`: the customer's side: verifying a delivery, and an application that does
 """

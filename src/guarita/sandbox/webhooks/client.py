@@ -4,7 +4,9 @@ What belongs here: connecting to the very address that was checked, following re
 rules, and saying in short why an attempt failed. What does not: when and what to send (`delivery`).
 """
 
+import logging
 import ssl
+import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +22,8 @@ MAX_ANSWER = 64 * 1024  # head and body
 MAX_REDIRECTS = 3
 REDIRECTS = (307, 308)  # the ones that keep method and body, RFC 9110 §15.4
 MAX_ERROR = 200
+
+logger = logging.getLogger(__name__)
 
 _MAX_ADDRESSES = 4
 _CONNECT_S = 3.0  # per address, so that one that is silent leaves time for the next
@@ -92,6 +96,11 @@ class Client:
                 return Answer(hop.status, _told(error))
             except httpcore.TimeoutException:
                 return Answer(hop.status, "could not connect in time")
+            except Exception as error:
+                # Without the error's own text, which may hold the URL.
+                place = "".join(traceback.format_tb(error.__traceback__))
+                logger.error("a delivery failed by %s:\n%s", type(error).__qualname__, place)
+                return Answer(hop.status, "the bank failed to send it; see its log")
         return self._judge(hop)
 
     def _judge(self, hop: "_Hop") -> Answer:

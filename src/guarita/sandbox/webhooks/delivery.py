@@ -30,6 +30,8 @@ JITTER = 0.1  # of each wait, up or down
 POLL_S = 0.5  # events of other processes are seen no later than this
 PAUSE_S = 0.02  # between two looks: many events at once are one piece of news
 
+_WHY_LOOPBACK = "for development only"
+
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
@@ -43,9 +45,9 @@ class Courier:
     """Delivers from `database`. Use it within one event loop.
 
     `clock` gives aware times; `random` numbers from 0 to 1 for the jitter. `unsafe_loopback` lets
-    deliveries go to this machine's loopback addresses, for development. `timeout_s` bounds each
-    attempt as a whole. `resolver`, `tls` and `backend` as in `client.Client`. Raises `ValueError`
-    for a `header_prefix` that cannot be one.
+    deliveries go to this machine's loopback addresses, for development: `True`, or a text saying
+    why, for the log. `timeout_s` bounds each attempt as a whole. `resolver`, `tls` and `backend` as
+    in `client.Client`. Raises `ValueError` for a `header_prefix` that cannot be one.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class Courier:
         *,
         clock: Callable[[], datetime] = utc_now,
         header_prefix: str = signing.DEFAULT_PREFIX,
-        unsafe_loopback: bool = False,
+        unsafe_loopback: bool | str = False,
         random: Callable[[], float] = random_module.random,
         concurrency: int = CONCURRENCY,
         per_webhook: int = PER_WEBHOOK,
@@ -72,7 +74,7 @@ class Courier:
         self._per_webhook = per_webhook
         self._lease_ms = round(1000 * (timeout_s + LEASE_S))
         self._client = client.Client(
-            unsafe_loopback=unsafe_loopback,
+            unsafe_loopback=bool(unsafe_loopback),
             timeout_s=timeout_s,
             resolver=resolver,
             tls=tls,
@@ -105,7 +107,8 @@ class Courier:
     async def run(self) -> None:
         """Deliver until cancelled. Attempts under way are then given back for others to make."""
         if self._unsafe_loopback:
-            logger.warning("webhooks may be sent to loopback addresses: for development only")
+            why = self._unsafe_loopback if isinstance(self._unsafe_loopback, str) else _WHY_LOOPBACK
+            logger.warning("webhooks may be sent to loopback addresses: %s", why)
         try:
             while True:
                 self._news.clear()

@@ -139,6 +139,14 @@ def delete(conn: sqlite3.Connection, account: str, webhook_id: str, *, at: datet
     )
 
 
+def owner_of(conn: sqlite3.Connection, webhook_id: str) -> str | None:
+    """Whose webhook it is, `None` where there is none (any more)."""
+    row = conn.execute(
+        "SELECT account FROM webhooks WHERE id = ? AND deleted_at IS NULL", (webhook_id,)
+    ).fetchone()
+    return None if row is None else str(row["account"])
+
+
 def send_test(conn: sqlite3.Connection, account: str, webhook_id: str, *, at: datetime) -> str:
     """Write a `webhook.test` event for this webhook alone, subscribed or not, and return the id of
     the event. Raises `Missing`.
@@ -180,7 +188,7 @@ def _check(order: WebhookOrder, *, unsafe_loopback: bool) -> None:
     problem = None if order.secret is None else secret_problem(order.secret)
     if problem is not None:
         raise InvalidField("secret", problem)
-    unknown = [name for name in dict.fromkeys(order.events) if name not in EVENT_TYPES]
+    unknown = [name[:64] for name in dict.fromkeys(order.events) if name not in EVENT_TYPES]
     if unknown:
         raise Refused(f"events: contains invalid events: {', '.join(unknown)}")
     try:

@@ -50,6 +50,8 @@ BY_KEY = Body(
         DESCRIPTION,
         EXTERNAL_ID,
     ),
+    others=frozenset({*EMV.names, "end_to_end_id"}),
+    elsewhere="goes only with emv",
     # Seed L153.
     example={
         "amount": 3000,
@@ -71,6 +73,8 @@ BY_EMV = Body(
             "In place of the id the bank would derive; better left out.",
         ),
     ),
+    others=frozenset({"pix_key", "pix_key_type"}),
+    elsewhere="cannot be combined with emv",
     example={
         "amount": 2500,
         "emv": brcode.BrCode.static(
@@ -149,7 +153,9 @@ def cash_out(call: Call) -> Reply:
     """Take a payment in: 200 `processing`, or 202 `queued`."""
     values = call.values
     emv = None if values["emv"] is None else brcode.parse(values["emv"])
-    key = None if emv is not None else pix_keys.parse(values["pix_key"], values["pix_key_type"])
+    key = values["pix_key"]
+    if values["pix_key_type"] is not None:
+        key = pix_keys.parse(key, values["pix_key_type"])
     order = CashOut(
         amount=values["amount"],
         pix_key=key,
@@ -171,7 +177,7 @@ def cash_in(call: Call) -> Reply:
         amount=values["amount"],
         description=values["description"],
         external_id=values["external_id"],
-        pix_key=pix_keys.parse(key) if key else None,
+        pix_key=key or None,
         city=values["city"],
         scenario=call.scenario,
     )

@@ -7,8 +7,8 @@ from guarita.sandbox.api.fields import PRINTABLE, Flag, Named, Text
 from guarita.sandbox.api.shapes import WEBHOOK, WEBHOOK_CREATED
 from guarita.sandbox.webhooks.event_types import EVENT_TYPES
 from guarita.sandbox.webhooks.subscriptions import SECRET_LENGTHS, WebhookOrder
+from guarita.sandbox.webhooks.targets import MAX_URL
 
-URL_MAX = 2_000
 DESCRIPTION_MAX = 140
 EVENTS_MAX = 64
 
@@ -16,7 +16,7 @@ WEBHOOK_BODY = Body(
     "WebhookRegistration",
     (
         Member(
-            "url", Text(URL_MAX, minimum=1), "Where events are sent: an https URL.", required=True
+            "url", Text(MAX_URL, minimum=1), "Where events are sent: an https URL.", required=True
         ),
         Member(
             "events",

@@ -206,6 +206,34 @@ class Upstream:
         self._server.server_close()
 
 
+class Files:
+    """A configuration that a test changes."""
+
+    def __init__(self, folder: Path, upstream: Upstream) -> None:
+        self.file = folder / "guarita.toml"
+        self.upstream = upstream
+        self.write()
+
+    def text(
+        self,
+        *,
+        site: str = "",
+        listen: str = '"127.0.0.1:0"',
+        profile: str = "minhakonta",
+        data: str = "",
+        more: str = "",
+    ) -> str:
+        return (
+            f'[data]\nfolder = "data"\n{data}\n[process]\ngrace_s = 20\n'
+            f'[[site]]\nname = "pay"\nlisten = [{listen}]\nprofile = "{profile}"\n{site}\n'
+            f'[site.upstream]\nurl = "{self.upstream.url}"\n{more}'
+        )
+
+    def write(self, **changes: str) -> Path:
+        self.file.write_text(self.text(**changes), "utf-8")
+        return self.file
+
+
 def free_port() -> int:
     """A port that was free a moment ago."""
     with socket.socket() as sock:
@@ -234,3 +262,16 @@ def missing(*programs: str) -> str:
     """What of these is not installed, for the reason of a skip; "" where all is."""
     absent = [one for one in programs if shutil.which(one) is None]
     return f"{', '.join(absent)} is not installed" if absent else ""
+
+
+def refused(config: Path) -> str:
+    """The complaint of a `guarita serve` that must not start."""
+    done = subprocess.run(
+        [*PROGRAM, "serve", "--config", str(config)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+    )
+    assert (done.returncode, done.stdout) == (1, ""), done.stderr
+    return done.stderr

@@ -1,0 +1,115 @@
+"""Contradictions within a site: between its listeners, its proxies and its profile."""
+
+from pathlib import Path
+from typing import Any
+
+from guarita.config.layers import CREDENTIALS
+from guarita.config.lines import Path as Place
+from guarita.config.mistakes import Mistakes
+from guarita.config.settings import Site
+from guarita.profile import Profile
+from guarita.serving.gateway.listening import Listen
+
+UNIX = "unix"
+"""The entry of `trusted_proxies` that stands for whoever connects by a Unix socket."""
+
+
+def plaintext(site: Site, listen: list[Listen], place: Place, mistakes: Mistakes) -> None:
+    """Keys and signatures travel by TLS (DESIGN section 3, "plain HTTP")."""
+    if site.https_at_proxy and not site.trusted_proxies:
+        mistakes.add(
+            (*place, "https_at_proxy"), "https_at_proxy takes trusted_proxies: who says so?"
+        )
+    if site.tls is not None:
+        return
+    for number, one in enumerate(listen):
+        here = (*place, "listen", number)
+        if one.is_local or site.https_at_proxy:
+            continue
+        if site.unsafe_plaintext:
+            mistakes.danger(here, f"{one} takes keys and signatures without TLS")
+            continue
+        mistakes.add(
+            here,
+            f"{one} would take keys without TLS: give [site.tls], listen on 127.0.0.1, say"
+            " https_at_proxy = true where trusted proxies end TLS, or unsafe_plaintext = true",
+        )
+
+
+def unguarded(site: Site, place: Place, mistakes: Mistakes) -> None:
+    """Paths that no layer looks at."""
+    for number, path in enumerate(site.unsafe_unguarded_paths):
+        here = (*place, "unsafe_unguarded_paths", number)
+        if not path.startswith("/") or path == "/":
+            mistakes.add(here, f'{path!r} must begin with "/" and name something below it')
+        else:
+            mistakes.danger(here, f"{path} reaches the upstream unchecked")
+
+
+def against_profile(
+    site: Site, profile: Profile, listen: list[Listen], place: Place, mistakes: Mistakes
+) -> None:
+    """What a profile's layers need of the site."""
+    add = mistakes.add
+    if has_layer(profile, "certificate"):
+        if site.tls is None and site.certificate_header is None:
+            add(
+                (*place, "profile"),
+                f"the profile {profile.name} verifies client certificates: give [site.tls], or"
+                " trusted_proxies with [site.certificate_header]",
+            )
+    elif site.certificate_header is not None:
+        add(
+            (*place, "certificate_header"),
+            f"the profile {profile.name} looks at no client certificate",
+        )
+    if any(one.unix for one in listen) and UNIX not in site.trusted_proxies:
+        add(
+            (*place, "listen"),
+            "callers by a Unix socket have no address, and every request would be refused for"
+            ' it: add "unix" to trusted_proxies where a proxy of yours connects there',
+        )
+    for layer in layers_of(profile, "signature"):
+        if layer.max_body > site.limits.body_bytes:
+            add(
+                (*place, "limits", "body_bytes"),
+                f"limits.body_bytes ({site.limits.body_bytes}) is less than the longest body"
+                f" that {profile.name} reads ({layer.max_body}, signature.max_body_bytes)",
+            )
+
+
+def against_process(
+    site: Site, crl_folder: Path, counters: str, place: Place, mistakes: Mistakes
+) -> None:
+    """What a site asks of the data folder."""
+    add = mistakes.add
+    if site.publish_crl and not (crl_folder / "ca.pem").is_file():
+        add(
+            (*place, "publish_crl"),
+            f"there is no authority in {crl_folder} whose list could be published",
+        )
+    if site.share_port and counters == "process":
+        add(
+            (*place, "share_port"),
+            'share_port takes counters = "shared" in [data]: each process would count alone',
+        )
+
+
+def layers_of(profile: Profile, name: str) -> list[Any]:
+    """The layers of a name in a profile, each once."""
+    found: list[Any] = []
+    for one in profile.classes:
+        found += [layer for layer in one.layers if layer.name == name and layer not in found]
+    return found
+
+
+def has_layer(profile: Profile, name: str) -> bool:
+    """Whether a class of the profile has the layer."""
+    return bool(layers_of(profile, name))
+
+
+def credential_headers(profile: Profile) -> frozenset[bytes]:
+    """The headers, in lower case, that a profile's layers read a caller's proof from."""
+    return frozenset(
+        read(layer) for name, read in CREDENTIALS.items() for layer in layers_of(profile, name)
+    )

@@ -1,0 +1,213 @@
+"""What becomes of the upstream's answer: converted, settled over, sent; or why there is none.
+
+Whatever the upstream does, a reservation ends as docs/architecture.md says under "How a request
+ends".
+"""
+
+import logging
+
+from guarita.decision import (
+    BAD_GATEWAY,
+    GATEWAY_TIMEOUT,
+    INTERNAL_ERROR,
+    End,
+    Outcome,
+    Pairs,
+    Reason,
+)
+from guarita.serving.admitted import OWN_HEADERS
+from guarita.serving.gateway.exchange import Exchange
+from guarita.serving.ray import RAY_HEADER
+from guarita.serving.upstream.call import Problem
+
+log = logging.getLogger("guarita.serving")
+
+FAILURES: dict[Problem, tuple[Reason, End]] = {
+    Problem.NOT_SENT: (BAD_GATEWAY, End.FAILED),
+    Problem.NO_ANSWER: (BAD_GATEWAY, End.LOST),
+    Problem.BAD_ANSWER: (BAD_GATEWAY, End.LOST),
+    Problem.BROKEN: (BAD_GATEWAY, End.LOST),
+    Problem.TIMEOUT: (GATEWAY_TIMEOUT, End.LOST),
+}
+"""What the caller is told, and what becomes of the reservation: only where provably nothing was
+executed may a retry execute.
+"""
+
+
+class Answering(Exchange, eq=False):
+    """An exchange that hears of the upstream's answer (`serving.upstream.call.Receiver`).
+
+    Attributes:
+        status, pairs, length: of a response whose body is still coming.
+        held: that response is needed whole, or waits for its settlement.
+        converting: its body is to be converted.
+        chunks, size: its body so far, where it is held.
+        whole_came: all of it has come.
+        broken: why the rest of it will not come.
+    """
+
+    status: int = 0
+    pairs: Pairs = ()
+    length: int | None = None
+    held: bool = False
+    converting: bool = False
+    chunks: list[bytes] = []  # noqa: RUF012 - a Struct copies it
+    size: int = 0
+    whole_came: bool = False
+    broken: Reason | None = None
+
+    def informational(self, status: int, pairs: Pairs) -> None:
+        """An interim response: passed on."""
+        self.request.informational(status, pairs)
+
+    def whole(self, status: int, pairs: Pairs, body: bytes) -> None:
+        """A response that arrived in one piece."""
+        try:
+            pairs = self.without_own(pairs)
+            self.must_hold(status, pairs)
+            self.complete(status, pairs, body)
+        except Exception as error:
+            self.fault(error)
+
+    def started(self, status: int, pairs: Pairs, length: int | None) -> None:
+        """The head of a response whose body is still to come."""
+        try:
+            self.status, self.pairs, self.length = status, self.without_own(pairs), length
+            self.held = True
+            if not self.must_hold(status, self.pairs) or self.too_long(length or 0):
+                self.stream()
+        except Exception as error:
+            self.fault(error)
+
+    def data(self, chunk: bytes) -> None:
+        """A part of the response's body."""
+        if not self.held:
+            self.pass_on(chunk)
+            return
+        self.chunks.append(chunk)
+        self.size += len(chunk)
+        if not self.settled and self.too_long(self.size):
+            try:
+                self.stream()
+            except Exception as error:
+                self.fault(error)
+
+    def ended(self) -> None:
+        """The response is complete."""
+        if not self.held:
+            self.request.finish()
+            self.call = self.request.on_gone = None
+        elif self.settled:
+            self.whole_came = True  # its start still waits for the settlement
+        else:
+            self.held = False
+            try:
+                self.complete(self.status, self.pairs, b"".join(self.chunks))
+            except Exception as error:
+                self.fault(error)
+
+    def failed(self, problem: Problem) -> None:
+        """There will be no (whole) response."""
+        reason, end = FAILURES[problem]
+        if problem is not Problem.NOT_SENT:  # of which the pool tells, once for many
+            log.warning("the upstream %s (Ray ID %s)", problem.value, self.facts.ray)
+        if self.answered:
+            self.request.break_off()
+        elif self.settled:
+            self.broken = reason
+        else:
+            self.settle(Outcome(end), lambda added: self.tell(reason, added))
+
+    # --- responses --------------------------------------------------------------------------------
+
+    def without_own(self, pairs: Pairs) -> Pairs:
+        """`pairs` without the fields that only the gate may set."""
+        own = OWN_HEADERS if self.decision is not None else (RAY_HEADER,)
+        for name, _ in pairs:
+            if name in own:
+                return tuple([pair for pair in pairs if pair[0] not in own])
+        return pairs
+
+    def must_hold(self, status: int, pairs: Pairs) -> bool:
+        """Whether the response is needed whole, to be converted or recorded."""
+        decision = self.decision
+        if decision is None:
+            return False
+        conversion = decision.conversion
+        if conversion is not None and conversion.wants_body(pairs):
+            self.converting = True
+            return True
+        for one in decision.settles:  # noqa: SIM110  any() costs a generator per response
+            if one.wants_body(status):
+                return True
+        return False
+
+    def too_long(self, length: int) -> bool:
+        """Whether a body of this length is not recorded: its outcome counts as unknown then."""
+        return length > self.gate.max_recorded_body and not self.converting
+
+    def complete(self, status: int, pairs: Pairs, body: bytes) -> None:
+        """The whole response is here: convert it, settle over it, send it."""
+        decision = self.decision
+        if self.converting and decision is not None and decision.conversion is not None:
+            if body:
+                body = decision.conversion.response(body)
+            # Of a response to HEAD the length was that of the unconverted body.
+            pairs = tuple([pair for pair in pairs if pair[0] != b"content-length"])
+        if decision is None or not decision.settles:
+            self.respond(status, pairs, body)
+            return
+        kept = body if len(body) <= self.gate.max_recorded_body else None
+        self.settle(
+            Outcome(End.ANSWERED, status, pairs, kept),
+            lambda added: self.respond(status, pairs, body, added),
+        )
+
+    def stream(self) -> None:
+        """Begin a response that is passed on as it comes, once it is settled over."""
+        if self.decision is None or not self.decision.settles:
+            self.start(())
+            return
+        self.settle(Outcome(End.ANSWERED, self.status, self.pairs), self.start)
+        if not self.answered and self.call is not None:
+            self.call.pause()  # nothing piles up while a store writes
+
+    def start(self, added: Pairs) -> None:
+        """The settlement is done: send the start of the response, and what has come since."""
+        if self.broken is not None:
+            self.tell(self.broken, added)
+            return
+        self.answered = True
+        self.held = False
+        self.request.start(self.status, self.marked(self.pairs, added), self.length)
+        chunks, self.chunks = self.chunks, []
+        for chunk in chunks:
+            self.request.write(chunk)
+        if self.whole_came:
+            self.request.finish()
+            self.call = self.request.on_gone = None
+        elif self.call is not None:
+            self.call.resume()
+            self.keep_pace()
+
+    def pass_on(self, chunk: bytes) -> None:
+        """A part of the body, as fast as the client takes it."""
+        self.request.write(chunk)
+        self.keep_pace()
+
+    def keep_pace(self) -> None:
+        """Take no more from the upstream than the client takes."""
+        request, call = self.request, self.call
+        if call is not None and not request.writable and not request.gone:
+            request.on_writable = call.resume
+            call.pause()
+
+    def fault(self, error: Exception) -> None:
+        """A bug of ours over an answer that was there."""
+        self.bug("answered", error)
+        if self.call is not None:
+            self.call.cancel()
+        if self.answered:
+            self.request.break_off()
+        else:
+            self.settle(Outcome(End.LOST), lambda added: self.tell(INTERNAL_ERROR, added))

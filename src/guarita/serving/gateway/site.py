@@ -1,0 +1,187 @@
+"""One site at work: its gate, upstream, connections and listeners, and how they change into those
+of a new plan while requests go on.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from guarita.profile import Profile
+from guarita.serving.backend import Backend
+from guarita.serving.gateway.gate import Gate, Settings
+from guarita.serving.gateway.listening import TLS, Listen, bound, where
+from guarita.serving.gateway.published import PublishesList
+from guarita.serving.http1.connections import Connections
+from guarita.serving.http1.limits import Limits
+from guarita.serving.upstream.pool import Upstream
+from guarita.serving.upstream.target import Target, Timeouts
+
+if TYPE_CHECKING:
+    from guarita.serving.asgi import DecisionLog
+    from guarita.serving.http1.request import Handler
+
+
+class UpstreamPlan(Struct, frozen=True):
+    """Where admitted requests go. Two that are equal share their connections over a reload."""
+
+    url: str
+    ca_file: str | None = None
+    ca_stamp: tuple[int, ...] = ()
+    server_name: str | None = None
+    timeouts: Timeouts = Timeouts()
+    most_connections: int = 256
+
+    def target(self) -> Target:
+        """Raises ValueError or OSError, as `Target.parse`."""
+        return Target.parse(self.url, ca_file=self.ca_file, server_name=self.server_name)
+
+
+class SitePlan(Struct, frozen=True):
+    """What one site is to be.
+
+    Attributes:
+        name: unique among the sites.
+        crl_folder: where the revocation list to publish is; None publishes none.
+        share_port: other processes may listen on its addresses.
+    """
+
+    name: str
+    listen: tuple[Listen, ...]
+    profile: Profile
+    upstream: UpstreamPlan
+    settings: Settings = Settings()
+    limits: Limits = Limits()
+    tls: TLS | None = None
+    crl_folder: Path | None = None
+    share_port: bool = False
+
+
+class Site:
+    """A site that is served.
+
+    Attributes:
+        plan: what it is now.
+        connections: those of all its listeners.
+        upstreams: the one in use and, while calls on them go on, former ones.
+    """
+
+    def __init__(
+        self,
+        plan: SitePlan,
+        backend_of: Callable[[str], Backend],
+        decision_log: "DecisionLog | None",
+    ) -> None:
+        self._backend_of = backend_of
+        self._decision_log = decision_log
+        self.plan = plan
+        self.upstreams = [self._new_upstream(plan)]
+        self.connections = Connections(self._handler(plan), plan.limits, exempt=self._trusts)
+
+    def _trusts(self, peer: str) -> bool:
+        return self.plan.settings.trusted_proxies.believes(peer)
+
+    def become(self, plan: SitePlan) -> None:
+        """Serve by `plan` from the next request on. Requests in flight end as they began."""
+        if plan.upstream != self.plan.upstream:
+            self.upstreams = [one for one in self.upstreams if one.calls]
+            self.upstreams.append(self._new_upstream(plan))
+        connections = self.connections
+        connections.handler = self._handler(plan)
+        connections.idle_s += plan.limits.idle_s - connections.limits.idle_s
+        connections.limits = plan.limits
+        self.plan = plan
+
+    @property
+    def calls(self) -> int:
+        """How many requests to the upstream are under way."""
+        return sum(one.calls for one in self.upstreams)
+
+    @staticmethod
+    def _new_upstream(plan: SitePlan) -> Upstream:
+        spec = plan.upstream
+        return Upstream(spec.target(), spec.timeouts, most_connections=spec.most_connections)
+
+    def _handler(self, plan: SitePlan) -> "Handler":
+        gate = Gate(
+            plan.profile,
+            self._backend_of(plan.profile.name),
+            self.upstreams[-1],
+            plan.settings,
+            decision_log=self._decision_log,
+        )
+        return gate if plan.crl_folder is None else PublishesList(gate, plan.crl_folder)
+
+
+class Listener:
+    """A socket that stays while its address is listened on, whichever site answers.
+
+    Attributes:
+        listen: the address as planned.
+        at: the address as it is.
+    """
+
+    def __init__(self, listen: Listen, *, share: bool) -> None:
+        self.listen = listen
+        self._socket = bound(listen, share=share)
+        self.at = where(listen, self._socket)
+        self._server: asyncio.AbstractServer | None = None
+        self._serves: tuple[Site, TLS | None] | None = None
+
+    async def serve(self, site: Site) -> None:
+        """Hand new connections to `site`. Those that wait to be accepted are not lost."""
+        serves = (site, site.plan.tls)
+        if self._serves is not None and self._serves[0] is site and self._serves[1] == serves[1]:
+            return
+        former = self._server
+        loop = asyncio.get_running_loop()
+        options: dict[str, Any] = {}
+        if site.plan.tls is not None:
+            context = site.plan.tls.context()
+            options = {
+                "ssl": context,
+                "ssl_handshake_timeout": site.plan.tls.handshake_s,
+                "ssl_shutdown_timeout": 5.0,
+            }
+        # A server closes the socket it was given; the listener keeps its own.
+        own = self._socket.dup()
+        own.setblocking(False)
+        make: Any = loop.create_server
+        if self.listen.unix:
+            make = loop.create_unix_server
+            if sys.version_info >= (3, 13) and isinstance(loop, asyncio.BaseEventLoop):
+                options["cleanup_socket"] = False  # the listener outlives its servers
+        try:
+            self._server = await make(site.connections.front, sock=own, **options)
+        except BaseException:
+            own.close()
+            raise
+        self._serves = serves
+        if former is not None:
+            former.close()
+
+    def close(self) -> None:
+        """Accept no more connections."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        self._socket.close()
+        if self.listen.unix:
+            with suppress(FileNotFoundError):
+                Path(self.listen.unix).unlink()
+
+
+def by_address(plans: tuple[SitePlan, ...]) -> Mapping[tuple[Listen, int], SitePlan]:
+    """Every address to listen on, with its site. The number tells addresses of port 0 apart."""
+    found: dict[tuple[Listen, int], SitePlan] = {}
+    for plan in plans:
+        for listen in plan.listen:
+            number = 0
+            while (listen, number) in found:
+                number += 1
+            found[listen, number] = plan
+    return found

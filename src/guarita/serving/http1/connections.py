@@ -1,0 +1,161 @@
+"""What all connections of one listener share: the handler, the limits, the clock's tick, how many
+there are, and the way they end.
+"""
+
+import asyncio
+import math
+import socket
+import time
+from collections.abc import Callable
+
+from guarita.serving.http1.connection import Connection
+from guarita.serving.http1.front import Front
+from guarita.serving.http1.limits import Limits
+from guarita.serving.http1.request import Handler
+
+
+class Connections:
+    """The connections of one listener: `loop.create_server(connections.front, …)`.
+
+    Attributes:
+        handler: who decides on requests; may be replaced at any time, which holds from the next
+            request on.
+        limits: see `Limits`.
+        now: the clock at the last tick; what deadlines are reckoned from.
+        draining: no connection outlives the response it is at.
+        turned_away: connections that were closed at once because there were too many.
+
+    Args:
+        exempt: peers that may have any number of connections (trusted proxies).
+        clock: seconds, monotonic.
+        tick_s: how often deadlines are looked at, in seconds.
+    """
+
+    never = math.inf
+
+    def __init__(
+        self,
+        handler: Handler,
+        limits: Limits = Limits(),  # noqa: B008 - immutable
+        *,
+        exempt: Callable[[str], bool] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        tick_s: float = 1.0,
+    ) -> None:
+        self.handler = handler
+        self.limits = limits
+        self.now = clock()
+        self.draining = False
+        self.turned_away = 0
+        self.idle_s = limits.idle_s + tick_s
+        self._open: set[Connection] = set()
+        self._of_address: dict[bytes, int] = {}
+        self._exempt = exempt
+        self._clock = clock
+        self._tick_s = tick_s
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed: asyncio.Future[None] | None = None
+        self._end = math.inf
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def front(self) -> Front:
+        """A protocol for one new connection."""
+        return Front(self)
+
+    # --- called by the connections
+    # ------------------------------------------------------------------------------------------
+
+    def enter(self, front: Connection, peer: str | None) -> bool:
+        """Count a new connection. False: there are too many, it is to be closed at once."""
+        limits = self.limits
+        counted = None
+        if peer is not None and not (self._exempt is not None and self._exempt(peer)):
+            counted = network_of(peer)
+        if (
+            self.draining
+            or len(self._open) >= limits.connections
+            or (counted is not None and self._of_address.get(counted, 0) >= limits.per_address)
+        ):
+            self.turned_away += 1
+            return False
+        if counted is not None:
+            self._of_address[counted] = self._of_address.get(counted, 0) + 1
+        front.counted = counted
+        self._open.add(front)
+        if self._timer is None:
+            self.now = self._clock()
+            self._wait()
+        return True
+
+    def leave(self, front: Connection) -> None:
+        """A connection has ended."""
+        if front not in self._open:
+            return
+        self._open.remove(front)
+        counted = front.counted
+        if counted is not None:
+            left = self._of_address[counted] - 1
+            if left:
+                self._of_address[counted] = left
+            else:
+                del self._of_address[counted]
+        if not self._open and self._closed is not None and not self._closed.done():
+            self._closed.set_result(None)
+
+    # --- time
+    # ------------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Look at every connection's deadline, by the clock as it is now."""
+        self.now = now = self._clock()
+        late = [front for front in self._open if front.deadline <= now]
+        for front in late:
+            front.expire()
+        if now >= self._end:
+            for front in tuple(self._open):
+                front.abort()
+
+    def _wait(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._tick_s, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self.tick()
+        if self._open:
+            self._wait()
+
+    # --- the end
+    # ------------------------------------------------------------------------------------------
+
+    async def close(self, grace_s: float = 30.0) -> None:
+        """End every connection: those that wait for a request at once, the others after their
+        response, which says `connection: close`; whatever is left after `grace_s` seconds is cut.
+        The listener itself is to be closed first.
+        """
+        self.draining = True
+        self.now = self._clock()
+        self._end = self.now + grace_s
+        for front in tuple(self._open):
+            front.drain()
+        if self._open:
+            self._closed = asyncio.get_running_loop().create_future()
+            await self._closed
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def network_of(peer: str) -> bytes:
+    """What connections are counted by: the IPv4 address, or the /64 network of an IPv6 one, which
+    is the least a single customer has.
+    """
+    try:
+        if ":" not in peer:
+            return socket.inet_pton(socket.AF_INET, peer)
+        packed = socket.inet_pton(socket.AF_INET6, peer.partition("%")[0])
+    except (OSError, ValueError):
+        return peer.encode()
+    mapped = packed[:12] == b"\0" * 10 + b"\xff\xff"
+    return packed[12:] if mapped else packed[:8]

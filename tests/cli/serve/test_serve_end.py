@@ -1,0 +1,84 @@
+"""How `guarita serve` ends: nothing in flight is lost."""
+
+import http.client
+import json
+import signal
+
+import pytest
+
+from tests.cli.serve.gateways import (
+    DEADLINE_S,
+    Files,
+    Gateway,
+    Merchant,
+    Upstream,
+    accepts,
+    get,
+    serving,
+)
+
+pytestmark = pytest.mark.slow
+
+BALANCE = "/api/external/balance"
+PAY = "/api/external/pix/cash-out"
+
+
+def test_sigterm_lets_responses_in_flight_finish(
+    files: Files, merchant: Merchant, upstream: Upstream
+) -> None:
+    gateway = Gateway(files.file)
+    idle, busy = gateway.connect(), gateway.connect()
+    assert get(idle, BALANCE, merchant.headers)[0] == 200
+    upstream.hold.clear()
+    upstream.begun.clear()
+    busy.request("GET", BALANCE, headers=merchant.headers)
+    assert upstream.begun.wait(DEADLINE_S)
+    gateway.process.send_signal(signal.SIGTERM)
+    assert idle.sock.recv(1) == b"", "idle connections are closed at once"
+    assert not accepts(gateway.port())
+    assert gateway.process.poll() is None
+    upstream.hold.set()
+    response = busy.getresponse()
+    assert (response.status, response.getheader("connection")) == (200, "close")
+    assert json.loads(response.read())["headers"]["guarita-account"] == merchant.account
+    assert gateway.ended() == 0, gateway.log
+
+
+def test_sigterm_waits_no_longer_than_the_grace(
+    files: Files, merchant: Merchant, upstream: Upstream
+) -> None:
+    files.file.write_text(files.text().replace("grace_s = 20", "grace_s = 0.2"))
+    gateway = Gateway(files.file)
+    upstream.hold.clear()
+    busy = gateway.connect()
+    busy.request("GET", BALANCE, headers=merchant.headers)
+    assert upstream.begun.wait(DEADLINE_S)
+    gateway.process.send_signal(signal.SIGTERM)
+    with pytest.raises((http.client.HTTPException, ConnectionError)):
+        busy.getresponse()
+    assert gateway.ended() == 0, gateway.log
+
+
+def test_a_payment_whose_client_has_gone_is_recorded_before_the_end(
+    files: Files, merchant: Merchant, upstream: Upstream
+) -> None:
+    body = b'{"amount":1}'
+    signed = merchant.signed(body, Idempotency_Key="k1")
+    gateway = Gateway(files.file)
+    upstream.hold.clear()
+    client = gateway.connect()
+    client.request("POST", PAY, body, signed)
+    assert upstream.begun.wait(DEADLINE_S)
+    client.close()
+    gateway.process.send_signal(signal.SIGTERM)
+    while accepts(gateway.port()):
+        pass
+    upstream.hold.set()
+    assert gateway.ended() == 0, gateway.log
+    with serving(files.file) as again:
+        client = again.connect()
+        client.request("POST", PAY, body, signed)
+        response = client.getresponse()
+        response.read()
+        assert (response.status, response.getheader("x-idempotent-replay")) == (200, "true")
+    assert len(upstream.seen) == 1
