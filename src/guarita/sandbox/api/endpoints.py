@@ -61,6 +61,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
                 "Insufficient balance",
                 "PIX key not found",
                 "Cannot pay to the same account",
+                "Charge not found",
+                "Too many queued payments",
             )
         },
         events=(
