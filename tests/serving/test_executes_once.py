@@ -56,6 +56,7 @@ class Bankers:
             issued.key.client_id, issued.secret.reveal(), account.account_id
         )
         self._stack = stack
+        self.ahead = timedelta()
 
     def server(self) -> tuple[Process, Client]:
         listening = self._stack.enter_context(listener())
@@ -67,7 +68,8 @@ class Bankers:
         """How many payments the ledger executed (`kind="hold"`: took in; the bank itself rejects a
         payment submitted twice in a minute), by the caller's own number for them.
         """
-        with Bank(self.folder.path, clock=lambda: datetime.now(UTC) + timedelta(hours=1)) as bank:
+        self.ahead += timedelta(hours=1)  # each time beyond what the bank has seen
+        with Bank(self.folder.path, clock=lambda: datetime.now(UTC) + self.ahead) as bank:
             assert bank.work() is None  # all have settled
         with closing(sqlite3.connect(self.folder.path / "bank.db")) as conn:
             rows = conn.execute(
