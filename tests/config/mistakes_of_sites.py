@@ -170,6 +170,29 @@ IN_SITES = {
         5,
         "name something below it",
     ),
+    "an unguarded path with a query": (
+        SITE + "unsafe_unguarded_paths = ['/up', '/health?x']\n" + UPSTREAM,
+        5,
+        "'?' is no pattern",
+    ),
+    "an unguarded pattern": (
+        SITE + "unsafe_unguarded_paths = ['/v1/*']\n" + UPSTREAM,
+        5,
+        "'*' is no pattern",
+    ),
+    "a prefix of ordinary fields": (
+        SITE + "identity_prefix = 'Content-'\n" + UPSTREAM,
+        5,
+        "choose a word of your own",
+    ),
+    "its own upstream": (SITE + UPSTREAM.replace("9000", "8080"), 7, "this site itself listens"),
+    "its own upstream by name": (
+        SITE.replace("127.0.0.1", "0.0.0.0")
+        + "unsafe_plaintext = true\n"
+        + UPSTREAM.replace("127.0.0.1:9000", "localhost:8080"),
+        8,
+        "0.0.0.0:8080 is where this site itself listens",
+    ),
     "authorities without a list": (
         SITE + UPSTREAM + "[client_certificates]\nauthorities = ['guarita.toml']\n",
         9,

@@ -63,6 +63,11 @@ def test_what_is_not_text(tmp_path: Path) -> None:
         load(tmp_path / "absent.toml")
 
 
+def test_a_byte_order_mark(tmp_path: Path) -> None:
+    ((line, words),) = mistakes(tmp_path, "\ufeff" + SITE + UPSTREAM)
+    assert (line, "byte order mark" in words) == (1, True)
+
+
 def test_no_value_of_a_password_or_url_is_repeated(tmp_path: Path) -> None:
     text = SITE + UPSTREAM.replace("127.0.0.1", "user:hunter2@127.0.0.1")
     ((line, words),) = mistakes(tmp_path, text)

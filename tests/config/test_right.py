@@ -160,6 +160,34 @@ DANGERS = {
 }
 
 
+def test_a_class_without_allowlists_is_a_danger(tmp_path: Path) -> None:
+    text = (
+        SITE.replace("minhakonta", "mine") + UPSTREAM + "[profile.mine]\n"
+        "[[profile.mine.class]]\nname = 'all'\nlayers = ['api_key', 'account']\n"
+    )
+    (danger,) = loaded(tmp_path, text).dangers
+    assert (danger.line, "'all' has no layer address" in danger.text) == (9, True)
+    assert loaded(tmp_path, text.replace("'api_key',", "'api_key', 'address',")).dangers == ()
+
+
+def test_a_profile_that_no_site_has_is_a_danger(tmp_path: Path) -> None:
+    (danger,) = loaded(tmp_path, SITE + UPSTREAM + "[profile.mine]\nlike = 'minhakonta'\n").dangers
+    assert (danger.line, "no site has the profile mine" in danger.text) == (8, True)
+
+
+def test_https_at_proxy_reaches_the_gate(tmp_path: Path) -> None:
+    more = "trusted_proxies = ['10.0.0.1']\nhttps_at_proxy = true\n"
+    (site,) = loaded(tmp_path, SITE + more + UPSTREAM).sites
+    assert site.settings.https_at_proxy
+    (site,) = loaded(tmp_path, SITE + UPSTREAM).sites
+    assert not site.settings.https_at_proxy
+
+
+def test_an_upstream_beside_the_listener_is_another(tmp_path: Path) -> None:
+    for url in ("http://127.0.0.1:8081", "http://127.0.0.2:8080", "unix:/tmp/app.sock"):
+        assert loaded(tmp_path, SITE + f'[site.upstream]\nurl = "{url}"\n').sites
+
+
 @pytest.mark.parametrize("text", DANGERS.values(), ids=list(DANGERS))
 def test_dangerous_settings_are_named(tmp_path: Path, text: str) -> None:
     (danger,) = loaded(tmp_path, text + UPSTREAM).dangers

@@ -73,6 +73,12 @@ def load(
     for name in tables:
         found.setdefault(name, None)
     sites = Sites(settings, found, folder, data / "ca", mistakes, environ)
+    named = {one.profile for one in settings.site if one is not None}
+    for name in settings.profile:
+        if name not in named:
+            mistakes.danger(
+                ("profile", name), f"no site has the profile {name}: it protects nothing"
+            )
     used = [found.get(one.profile) for one in settings.site if one is not None]
     verifying = any(one is not None and has_layer(one, "certificate") for one in used)
     plan = None
@@ -114,6 +120,9 @@ def _parsed(file: Path) -> tuple[dict[str, Any], Lines]:
         raise Unreadable(f"cannot read the configuration {file}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigError(file, [Mistake(0, "the file is not UTF-8 text")]) from None
+    if text.startswith("\ufeff"):
+        said = "the file begins with a byte order mark; save it as UTF-8 without one"
+        raise ConfigError(file, [Mistake(1, said)])
     try:
         members = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -18,9 +18,12 @@ def check_class(
     profile_place: Place,
     *,
     has_routes: bool,
+    allowlists: bool,
     mistakes: Mistakes,
 ) -> None:
-    """Whether the layers of a class fit together."""
+    """Whether the layers of a class fit together. `allowlists`: the profile does not say by name
+    that it does without.
+    """
     add = mistakes.add
     layers: dict[str, Any] = {layer.name: layer for layer in one.layers}
     try:
@@ -39,6 +42,11 @@ def check_class(
             place,
             f"class {one.name!r} has neither account nor account_header: suspending an account"
             " would have no effect",
+        )
+    if allowlists and "address" not in layers:
+        mistakes.danger(
+            place,
+            f"class {one.name!r} has no layer address: the keys' allowlists are not looked at",
         )
     if has_routes and "permission" not in layers:
         add(

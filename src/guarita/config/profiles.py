@@ -81,6 +81,7 @@ class _Builder:
                 self._class_place(number),
                 self.place,
                 has_routes=bool(self.settings.route),
+                allowlists=self.base is not UNSAFE_NO_CERTIFICATE_NO_ALLOWLIST,
                 mistakes=self.mistakes,
             )
         if len(self.mistakes.found) > before:

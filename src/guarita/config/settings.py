@@ -191,7 +191,8 @@ class Site(Struct, frozen=True):
         bool,
         Meta(
             description="The trusted proxies end TLS and say so in `X-Forwarded-Proto`: this site "
-            "may listen without TLS on an address that is not loopback."
+            "may listen without TLS on an address that is not loopback. A request of which they do "
+            "not say `https` is answered 400, `unsafe_unguarded_paths` excepted."
         ),
     ] = False
     certificate_header: CertificateHeaderSettings | None = None

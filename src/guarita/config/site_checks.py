@@ -1,5 +1,7 @@
 """Contradictions within a site: between its listeners, its proxies and its profile."""
 
+import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,12 @@ from guarita.config.mistakes import Mistakes
 from guarita.config.settings import Site
 from guarita.profile import Profile
 from guarita.serving.gateway.listening import Listen
+from guarita.serving.gateway.site import UpstreamPlan
 
 UNIX = "unix"
 """The entry of `trusted_proxies` that stands for whoever connects by a Unix socket."""
+
+_NO_PATH = re.compile(r"[?#*\s]|[^ -~]")
 
 
 def plaintext(site: Site, listen: list[Listen], place: Place, mistakes: Mistakes) -> None:
@@ -42,8 +47,42 @@ def unguarded(site: Site, place: Place, mistakes: Mistakes) -> None:
         here = (*place, "unsafe_unguarded_paths", number)
         if not path.startswith("/") or path == "/":
             mistakes.add(here, f'{path!r} must begin with "/" and name something below it')
+        elif found := _NO_PATH.search(path):
+            mistakes.add(
+                here,
+                f"{path!r} would never be met: paths are compared as sent, without query, and"
+                f' {found[0]!r} is no pattern; write "/" at the end to cover what is below',
+            )
         else:
             mistakes.danger(here, f"{path} reaches the upstream unchecked")
+
+
+def not_itself(
+    upstream: UpstreamPlan, listen: list[Listen], place: Place, mistakes: Mistakes
+) -> None:
+    """A site whose upstream is one of its own listeners would hand every request to itself."""
+    target = upstream.target()
+    for one in listen:
+        if one.unix or target.unix:
+            same = one.unix == target.unix
+        else:
+            same = one.port == target.port and _reaches(target.host, one.host)
+        if same:
+            mistakes.add(place, f"{one} is where this site itself listens; name the application")
+            return
+
+
+def _reaches(host: str, listening: str) -> bool:
+    """Whether a connection to `host` arrives where an address is listened on."""
+    mine = ip_address(listening)
+    try:
+        its = [ip_address(host)]
+    except ValueError:
+        its = [ip_address("127.0.0.1"), ip_address("::1")] if host == "localhost" else []
+    return any(
+        one == mine or (mine.is_unspecified and one.is_loopback and one.version == mine.version)
+        for one in its
+    )
 
 
 def against_profile(

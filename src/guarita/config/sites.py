@@ -25,6 +25,7 @@ from guarita.config.site_checks import (
     against_profile,
     credential_headers,
     has_layer,
+    not_itself,
     plaintext,
     unguarded,
 )
@@ -94,6 +95,8 @@ class Sites:
             self._mistakes.add((*place, "upstream"), "[[site]] needs [site.upstream]")
         else:
             upstream = self._upstream(site.upstream, (*place, "upstream"))
+            if upstream is not None:
+                not_itself(upstream, listen, (*place, "upstream", "url"), self._mistakes)
         forwarding = None if profile is None else self._forwarding(site, profile, place)
         limits = self._limits(site.limits, (*place, "limits"))
         plaintext(site, listen, place, self._mistakes)
@@ -115,6 +118,7 @@ class Sites:
             max_recorded_body=site.max_recorded_body_bytes,
             hsts_max_age_s=0 if site.unsafe_no_hsts else site.hsts_max_age_s,
             unsafe_unguarded_paths=tuple(site.unsafe_unguarded_paths),
+            https_at_proxy=site.https_at_proxy,
         )
         return SitePlan(
             name=site.name,

@@ -29,9 +29,18 @@ OWN_HEADERS = frozenset(
 )
 """Response headers only the gate may set (seed L130, L179): the application's are dropped."""
 
-OVERRIDES = (b"x-http-method-override", b"x-http-method", b"x-method-override")
-"""Headers by which some frameworks let one method pose as another. What was admitted as a GET
-stays one.
+HSTS_HEADER = b"strict-transport-security"
+"""Dropped too where the gate sets its own: clients heed the first (RFC 6797 section 8.1)."""
+
+OVERRIDES = (
+    b"x-http-method-override",
+    b"x-http-method",
+    b"x-method-override",
+    b"x-original-url",
+    b"x-rewrite-url",
+)
+"""Headers by which some frameworks let one method or path pose as another. What was admitted as a
+GET of one path stays that.
 """
 
 
@@ -146,7 +155,8 @@ class Admitted:
             if exchange.started or self.held is not None:
                 raise RuntimeError("the application started its response twice")
             status: int = message["status"]
-            headers = own_headers_dropped(message.get("headers", ()))
+            hsts = exchange.facts.secure and bool(exchange.gate.hsts)
+            headers = own_headers_dropped(message.get("headers", ()), hsts)
             if self.must_hold(status, headers):
                 self.held, self.headers = message, headers
                 return
@@ -156,12 +166,18 @@ class Admitted:
             await self.answer(exchange.start(status, [*headers, *added], message))
         elif self.held is not None and kind == "http.response.body":
             chunk: bytes = message.get("body", b"")
-            self.chunks.append(chunk)
             self.size += len(chunk)
+            most = self.exchange.gate.max_recorded_body
+            if self.size > most and self.converting:
+                # Unconverted it may not go out; `run` ends what was begun.
+                self.chunks.clear()
+                raise RuntimeError(
+                    f"a response of more than {most} bytes (max_recorded_body) cannot be converted"
+                    " as X-Key-Case asks"
+                )
+            self.chunks.append(chunk)
             more: bool = message.get("more_body", False)
-            if not more or (
-                self.size > self.exchange.gate.max_recorded_body and not self.converting
-            ):
+            if not more or self.size > most:
                 await self.complete(self.held, more)
         else:
             await self.exchange.send(message)
@@ -213,7 +229,7 @@ def without_posing(
     names = headers.names
     if b"cert" in names or b"ssl" in names:
         scope = {**scope, "headers": list(certificates_dropped(headers, believed))}
-    if b"guarita" in names or b"method" in names or b"_" in names:
+    if b"guarita" in names or b"method" in names or b"_" in names or b"-url" in names:
         scope = {**scope, "headers": [pair for pair in scope["headers"] if not poses(pair[0])]}
     return scope
 
@@ -228,9 +244,14 @@ def poses(name: bytes) -> bool:
     return plain in CHECKED and plain != name.lower()
 
 
-def own_headers_dropped(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """The application's response headers without those that only the gate may set."""
-    return [(name, value) for name, value in headers if name.lower() not in OWN_HEADERS]
+def own_headers_dropped(
+    headers: Iterable[tuple[bytes, bytes]], hsts: bool = False
+) -> list[tuple[bytes, bytes]]:
+    """The application's response headers without those that only the gate may set; with `hsts` it
+    sets that one too.
+    """
+    kept = [(name, value) for name, value in headers if name.lower() not in OWN_HEADERS]
+    return [pair for pair in kept if pair[0].lower() != HSTS_HEADER] if hsts else kept
 
 
 def with_length(headers: Sequence[tuple[bytes, bytes]], length: int) -> list[tuple[bytes, bytes]]:

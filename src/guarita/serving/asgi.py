@@ -13,7 +13,7 @@ from guarita.asks import Scope
 from guarita.decision import WEBSOCKET, Decision, Known, Refuse
 from guarita.facts import Facts, Headers
 from guarita.profile import Profile, RouteClass
-from guarita.serving.admitted import without_posing
+from guarita.serving.admitted import HSTS_HEADER, without_posing
 from guarita.serving.arrival import Unguarded, facts_of
 from guarita.serving.backend import Backend
 from guarita.serving.certificates import CertificateHeader
@@ -160,7 +160,8 @@ class Guarita:
         async def marking(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = [*message.get("headers", ()), (RAY_HEADER, facts.ray.encode())]
-                if facts.secure:
+                if facts.secure and self.hsts:
+                    headers = [one for one in headers if one[0].lower() != HSTS_HEADER]
                     headers += self.hsts
                 message = {**message, "headers": headers}
             await send(message)

@@ -21,6 +21,7 @@ def run_calling(
 ) -> None:
     """Run `flow` and call `done` with its result, or `failed` with the exception it ended with: at
     once where no answer has to be awaited, else on the running event loop. `ask` as in `run_async`.
+    `done` and `failed` must not raise: where an answer was awaited, nobody but the loop would hear.
     """
     result: T
     try:

@@ -17,6 +17,7 @@ from tests.cli.serve.gateways import (
     Merchant,
     Upstream,
     accepts,
+    free_port,
     get,
     refused,
     serving,
@@ -123,8 +124,8 @@ def test_listeners_come_and_go(files: Files, merchant: Merchant, tmp_path: Path)
             assert path.stat().st_mode & 0o777 == 0o660
             gateway.reload(files.text(listen='"127.0.0.1:0"'))
             assert not path.exists()
-            # The connection outlives its listener; the peer is no trusted proxy any more.
-            assert get(by_unix, BALANCE, forwarded)[0] == 403
+            # What made its peer a trusted proxy is gone, and the connection with it.
+            assert sock.recv(1) == b""
         assert get(connection, BALANCE, merchant.headers)[0] == 200
         assert accepts(gateway.port())
 
@@ -150,6 +151,37 @@ def test_a_site_that_goes_lets_its_requests_finish(
         response = busy.getresponse()
         assert (response.status, response.getheader("connection")) == (200, "close")
         assert get(gateway.connect(), BALANCE, merchant.headers)[0] == 200
+
+
+def test_a_connection_ends_with_the_listener_it_came_in_by(
+    files: Files, merchant: Merchant, upstream: Upstream, tmp_path: Path
+) -> None:
+    """Its site goes on elsewhere; and plaintext ends where TLS begins."""
+    first, second = (f"127.0.0.1:{free_port()}" for _ in range(2))
+    files.write(listen=f'"{first}", "{second}"')
+    tls = '[site.tls]\ncertificate = "{}"\nkey = "{}"\n'.format(*server_files(tmp_path / "a"))
+    with serving(files.file) as gateway:
+        gone, kept = (
+            http.client.HTTPConnection(one, timeout=DEADLINE_S) for one in (first, second)
+        )
+        for connection in (gone, kept):
+            assert get(connection, BALANCE, merchant.headers)[0] == 200
+        gateway.reload(files.text(listen=f'"{second}"'))
+        assert gone.sock.recv(1) == b""
+        own = kept.sock
+        assert get(kept, BALANCE, merchant.headers)[0] == 200
+        assert kept.sock is own, "the connection was dropped"
+        upstream.hold.clear()
+        upstream.begun.clear()
+        kept.request("GET", BALANCE, headers=merchant.headers)
+        assert upstream.begun.wait(DEADLINE_S)
+        gateway.reload(files.text(listen=f'"{second}"', more=tls))
+        upstream.hold.set()
+        response = kept.getresponse()
+        response.read()
+        assert (response.status, response.getheader("connection")) == (200, "close")
+        for connection in (gone, kept):
+            connection.close()
 
 
 def test_no_connection_is_refused_while_reloading(

@@ -13,6 +13,7 @@ from tests.cli.serve.gateways import (
     Merchant,
     Upstream,
     accepts,
+    free_port,
     get,
     serving,
 )
@@ -41,6 +42,26 @@ def test_sigterm_lets_responses_in_flight_finish(
     response = busy.getresponse()
     assert (response.status, response.getheader("connection")) == (200, "close")
     assert json.loads(response.read())["headers"]["guarita-account"] == merchant.account
+    assert gateway.ended() == 0, gateway.log
+
+
+def test_nothing_is_listened_on_again_while_ending(
+    files: Files, merchant: Merchant, upstream: Upstream
+) -> None:
+    gateway = Gateway(files.file)
+    upstream.hold.clear()
+    busy = gateway.connect()
+    busy.request("GET", BALANCE, headers=merchant.headers)
+    assert upstream.begun.wait(DEADLINE_S)
+    gateway.process.send_signal(signal.SIGTERM)
+    while accepts(gateway.port()):
+        pass
+    port = free_port()
+    gateway.hang_up(files.text(listen=f'"127.0.0.1:{port}"'))
+    gateway.wait_for("SIGHUP is ignored: the process is ending")
+    assert not accepts(port)
+    upstream.hold.set()
+    assert busy.getresponse().status == 200
     assert gateway.ended() == 0, gateway.log
 
 

@@ -136,6 +136,12 @@ def test_bad_prefixes(prefix: str) -> None:
         Forwarding(prefix)
 
 
+@pytest.mark.parametrize("prefix", ["X-", "Content-", "accept-", "X-Forwarded-", "Ray-"])
+def test_prefixes_of_ordinary_fields(prefix: str) -> None:
+    with pytest.raises(ValueError, match="a word of your own"):
+        Forwarding(prefix)
+
+
 @pytest.mark.parametrize("host", ["", "a b", "a\r\nX: y", "a/b", "user@a", "a:port", "é"])
 def test_bad_hosts(host: str) -> None:
     with pytest.raises(ValueError, match="name or an address"):
@@ -187,6 +193,31 @@ TWINS = [
     b"x-http-method-override",
     b"x_http_method_override",
     b"x-method-override",
+    b"x-original-url",
+    b"x_rewrite_url",
+    b"x-rewrite-url",
+    b"x-original-uri",
+    b"proxy",
+    b"x-forwarded-port",
+    b"x-forwarded-prefix",
+    b"x-forwarded-user",
+    b"x_forwarded_scheme",
+    b"front-end-https",
+    b"x-url-scheme",
+    b"x-client-ip",
+    b"true-client-ip",
+    b"cf-connecting-ip",
+    b"cf_connecting-ip",
+    b"x-client-verify",
+    b"x-client-dn",
+    b"x-ssl-verify",
+    b"x-remote-user",
+    b"hmac_",
+    b"_hmac",
+    b"x-key_case",
+    b"content_type",
+    b"ray-id",
+    b"ray_id",
     b"client-cert",
     b"client_cert",
     b"x-forwarded-client-cert",
@@ -242,6 +273,18 @@ def test_the_edges_own_certificate_header() -> None:
     edge = CertificateHeader("base64-der", "X-My-Certificate", time_name="X-My-Cert-Time")
     pairs = [(b"x-my-certificate", b"x"), (b"x_my_certificate", b"x"), (b"x-my-cert-time", b"1")]
     assert passed_on(pairs, edge=edge) == []
+
+
+def test_a_ray_is_handed_on_where_the_gate_took_it_over() -> None:
+    assert passed_on([(b"ray-id", b"ray-1")]) == [(b"ray-id", b"ray-1")]
+    assert passed_on([(b"ray-id", b"ray-2")]) == []
+    assert passed_on([(b"ray-id", b"ray-1"), (b"ray-id", b"ray-1")]) == []
+
+
+def test_a_kept_credential_has_no_twin() -> None:
+    pairs = [(b"hmac", b"x"), (b"hmac_", b"y"), (b"h_mac", b"z")]
+    forwarding = Forwarding(keep_credentials=["hmac"])
+    assert passed_on(pairs, forwarding) == [(b"hmac", b"x"), (b"h_mac", b"z")]
 
 
 def test_fields_that_connection_lists() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from guarita.serving.http1.connections import Connections, network_of
+from guarita.serving.http1.connections import Connections, Entrance, network_of
 from guarita.serving.http1.limits import Limits
 from tests.serving.http1.support import Client, Clock, Recorder, Wire
 
@@ -224,6 +224,34 @@ async def test_closing_ends_idle_connections_at_once_and_others_after_their_resp
     streaming.lose()
     await closing
     assert Client(world.shared).wire.aborted
+
+
+async def test_the_connections_of_one_entrance_end_and_others_stay() -> None:
+    handler = Recorder(lambda request: None)
+    world = World(handler)
+    entrance = Entrance()
+    idle, busy, stuck, late = (
+        Client(world.shared, front=world.shared.front(entrance)) for _ in range(4)
+    )
+    other = world.client()
+    for client in (busy, stuck, other):
+        await client.send(GET)
+    late.lose()
+    unborn = world.shared.front(entrance)  # its handshake is not over
+    world.shared.end(entrance, 5.0)
+    assert [one.wire.closed for one in (idle, busy, stuck, other)] == [True, False, False, False]
+    handler.begun[0].respond(200, (), b"")
+    assert b"\r\nconnection: close\r\n" in busy.wire.sent
+    assert busy.wire.closed
+    assert Client(world.shared, front=unborn).wire.aborted
+    handler.begun[2].respond(200, (), b"")
+    assert b"connection: close" not in other.wire.sent
+    world.after(4, stuck)
+    assert not stuck.wire.closed
+    world.after(2, stuck)
+    assert stuck.wire.aborted
+    assert not other.wire.closed
+    assert not world.client().wire.aborted
 
 
 async def test_what_does_not_end_in_the_grace_is_cut_off() -> None:

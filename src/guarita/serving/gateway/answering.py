@@ -5,17 +5,17 @@ ends".
 """
 
 import logging
+from functools import partial
 
 from guarita.decision import (
     BAD_GATEWAY,
     GATEWAY_TIMEOUT,
-    INTERNAL_ERROR,
     End,
     Outcome,
     Pairs,
     Reason,
 )
-from guarita.serving.admitted import OWN_HEADERS
+from guarita.serving.admitted import HSTS_HEADER, OWN_HEADERS
 from guarita.serving.gateway.exchange import Exchange
 from guarita.serving.ray import RAY_HEADER
 from guarita.serving.upstream.call import Problem
@@ -32,6 +32,12 @@ FAILURES: dict[Problem, tuple[Reason, End]] = {
 """What the caller is told, and what becomes of the reservation: only where provably nothing was
 executed may a retry execute.
 """
+
+
+ONLY_RAY = frozenset({RAY_HEADER})
+OWN_HEADERS_TLS = OWN_HEADERS | {HSTS_HEADER}
+ONLY_RAY_TLS = ONLY_RAY | {HSTS_HEADER}
+"""The fields only the gate may set, where a path is guarded or not, in plain or over TLS."""
 
 
 class Answering(Exchange, eq=False):
@@ -74,8 +80,10 @@ class Answering(Exchange, eq=False):
         try:
             self.status, self.pairs, self.length = status, self.without_own(pairs), length
             self.held = True
-            if not self.must_hold(status, self.pairs) or self.too_long(length or 0):
+            if not self.must_hold(status, self.pairs):
                 self.stream()
+            elif self.too_long(length or 0):
+                self.overflow()
         except Exception as error:
             self.fault(error)
 
@@ -88,7 +96,7 @@ class Answering(Exchange, eq=False):
         self.size += len(chunk)
         if not self.settled and self.too_long(self.size):
             try:
-                self.stream()
+                self.overflow()
             except Exception as error:
                 self.fault(error)
 
@@ -110,7 +118,7 @@ class Answering(Exchange, eq=False):
         """There will be no (whole) response."""
         reason, end = FAILURES[problem]
         if problem is not Problem.NOT_SENT:  # of which the pool tells, once for many
-            log.warning("the upstream %s (Ray ID %s)", problem.value, self.facts.ray)
+            self.gate.failures.add(problem, self.facts.ray)
         if self.answered:
             self.request.break_off()
         elif self.settled:
@@ -122,7 +130,9 @@ class Answering(Exchange, eq=False):
 
     def without_own(self, pairs: Pairs) -> Pairs:
         """`pairs` without the fields that only the gate may set."""
-        own = OWN_HEADERS if self.decision is not None else (RAY_HEADER,)
+        own = OWN_HEADERS if self.decision is not None else ONLY_RAY
+        if self.facts.secure and self.gate.hsts:
+            own = OWN_HEADERS_TLS if self.decision is not None else ONLY_RAY_TLS
         for name, _ in pairs:
             if name in own:
                 return tuple([pair for pair in pairs if pair[0] not in own])
@@ -143,13 +153,30 @@ class Answering(Exchange, eq=False):
         return False
 
     def too_long(self, length: int) -> bool:
-        """Whether a body of this length is not recorded: its outcome counts as unknown then."""
-        return length > self.gate.max_recorded_body and not self.converting
+        """Whether a body of this length is not held: neither recorded nor converted."""
+        return length > self.gate.max_recorded_body
+
+    def overflow(self) -> None:
+        """A held response is too long: pass it on as it comes, its outcome counting as unknown. One
+        to be converted cannot be passed on: what the client asked for would not be what it gets.
+        """
+        if not self.converting:
+            self.stream()
+            return
+        most, ray = self.gate.max_recorded_body, self.facts.ray
+        log.warning("a response is not converted: it exceeds %d bytes (Ray ID %s)", most, ray)
+        if self.call is not None:
+            self.call.cancel()
+        self.chunks = []
+        self.settle(Outcome(End.LOST), partial(self.tell, BAD_GATEWAY))
 
     def complete(self, status: int, pairs: Pairs, body: bytes) -> None:
         """The whole response is here: convert it, settle over it, send it."""
         decision = self.decision
         if self.converting and decision is not None and decision.conversion is not None:
+            if self.too_long(len(body)):
+                self.overflow()
+                return
             if body:
                 body = decision.conversion.response(body)
             # Of a response to HEAD the length was that of the unconverted body.
@@ -177,9 +204,9 @@ class Answering(Exchange, eq=False):
         if self.broken is not None:
             self.tell(self.broken, added)
             return
+        self.request.start(self.status, self.marked(self.pairs, added), self.length)
         self.answered = True
         self.held = False
-        self.request.start(self.status, self.marked(self.pairs, added), self.length)
         chunks, self.chunks = self.chunks, []
         for chunk in chunks:
             self.request.write(chunk)
@@ -201,13 +228,3 @@ class Answering(Exchange, eq=False):
         if call is not None and not request.writable and not request.gone:
             request.on_writable = call.resume
             call.pause()
-
-    def fault(self, error: Exception) -> None:
-        """A bug of ours over an answer that was there."""
-        self.bug("answered", error)
-        if self.call is not None:
-            self.call.cancel()
-        if self.answered:
-            self.request.break_off()
-        else:
-            self.settle(Outcome(End.LOST), lambda added: self.tell(INTERNAL_ERROR, added))

@@ -8,6 +8,7 @@ answers at hand) a request needs no task and no future. What becomes of the upst
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -61,7 +62,10 @@ class Exchange(Struct, eq=False):
         decision: None before it is made, and where a path is unguarded.
         call: the request to the upstream.
         settled: the settlements have been run, or are running.
+        handed: the upstream's client has begun to take the request: from here on it may have been
+            executed.
         answered: the whole response, or its start, has been given to the front.
+        faulty: a bug has been answered; a second one only ends the connection.
     """
 
     gate: "Gate"
@@ -71,6 +75,8 @@ class Exchange(Struct, eq=False):
     decision: Decision | None = None
     call: "Call | None" = None
     settled: bool = False
+    handed: bool = False
+    faulty: bool = False
     answered: bool = False
     _waiting: "asyncio.Future[bytes | BodyProblem] | None" = None
 
@@ -83,10 +89,14 @@ class Exchange(Struct, eq=False):
     def begin(self) -> None:
         """Decide on the request."""
         gate, facts = self.gate, self.facts
-        if gate.unguarded.any and gate.unguarded.covers(facts.path):
-            self.forward(None)
+        try:
+            if gate.unguarded.any and gate.unguarded.covers(facts.path):
+                self.forward(None)
+                return
+            layers = gate.profile.route_class(facts.method, facts.path).layers
+        except Exception as error:
+            self.fault(error)
             return
-        layers = gate.profile.route_class(facts.method, facts.path).layers
         run_calling(decide(layers, facts), self.answer, self.decided, self.undecided)
 
     # --- asks -------------------------------------------------------------------------------------
@@ -136,8 +146,17 @@ class Exchange(Struct, eq=False):
     # --- decision ---------------------------------------------------------------------------------
 
     def decided(self, decision: Decision) -> None:
-        """Refuse, replay or hand on."""
+        """Refuse, replay or hand on. Raises nothing: after an awaited answer only the loop would
+        hear of it, and nobody would answer the caller or end the reservation.
+        """
         self.decision = decision
+        try:
+            self.carry_out(decision)
+        except Exception as error:
+            self.fault(error)
+
+    def carry_out(self, decision: Decision) -> None:
+        """Do what was decided."""
         result = decision.result
         if result is ADMIT:
             self.note(decision, 0)
@@ -162,8 +181,11 @@ class Exchange(Struct, eq=False):
         if isinstance(error, ClientGone):
             return
         self.bug("decided", error)
-        self.note(Decision(Refuse(INTERNAL_ERROR), Known(), [], []), 500)
-        self.tell(INTERNAL_ERROR)
+        try:
+            self.note(Decision(Refuse(INTERNAL_ERROR), Known(), [], []), 500)
+            self.tell(INTERNAL_ERROR)
+        except Exception as second:
+            self.fault(second)
 
     def note(self, decision: Decision, status: int) -> None:
         """Into the decision log."""
@@ -195,6 +217,7 @@ class Exchange(Struct, eq=False):
         framing = framing_of(facts.method, body, request.head.length)
         head = gate.forwarding.head(facts, known, query, gate.certificate_header, framing)
         request.on_gone = self.gone
+        self.handed = True
         if body is not None:
             self.call = gate.upstream.send(facts.method, head, body, self)  # type: ignore[arg-type]
         else:
@@ -243,9 +266,11 @@ class Exchange(Struct, eq=False):
     ) -> None:
         """Send a whole response, with what every response carries."""
         request = self.request
+        marked = self.marked(pairs, added)
+        request.on_gone = None
+        request.respond(status, marked, body)
         self.answered = True
-        self.call = request.on_gone = None  # no cycle is left for the collector
-        request.respond(status, self.marked(pairs, added), body)
+        self.call = None  # no cycle is left for the collector
 
     def tell(self, reason: Reason, added: Pairs = ()) -> None:
         """Send the gate's own answer where no response has started."""
@@ -267,7 +292,7 @@ class Exchange(Struct, eq=False):
         """Run the settlements, once, then `then` with the headers they add."""
         decision = self.decision
         if self.settled or decision is None or not decision.settles:
-            then(())
+            self.carry_on(then, ())
             return
         self.settled = True
         try:
@@ -276,14 +301,35 @@ class Exchange(Struct, eq=False):
             self.unsettled(error)
             return
         if isinstance(added, tuple):
-            then(added)
+            self.carry_on(then, added)
         else:
-            run_calling(added, self.answer, then, self.unsettled)
+            run_calling(added, self.answer, partial(self.carry_on, then), self.unsettled)
+
+    def carry_on(self, then: Callable[[Pairs], object], added: Pairs) -> None:
+        """What comes after the settlements. Raises nothing, as `decided`."""
+        try:
+            then(added)
+        except Exception as error:
+            self.fault(error)
 
     def unsettled(self, error: BaseException) -> None:
         """A settlement raised: the answer may not go out as if it had been recorded."""
         self.bug("settled", error)
-        self.tell(INTERNAL_ERROR)
+        self.carry_on(partial(self.tell, INTERNAL_ERROR), ())
+
+    def fault(self, error: Exception) -> None:
+        """A bug of ours: nothing more is done for the request, its reservation ends, and the caller
+        learns of it.
+        """
+        self.bug("answered", error)
+        if self.call is not None:
+            self.call.cancel()
+        if self.answered or self.faulty:
+            self.request.break_off()
+            return
+        self.faulty = True
+        end = End.LOST if self.handed else End.FAILED
+        self.settle(Outcome(end), partial(self.tell, INTERNAL_ERROR))
 
     def bug(self, what: str, error: BaseException) -> None:
         """Log an exception that nobody expected."""

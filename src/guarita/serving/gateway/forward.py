@@ -39,9 +39,48 @@ CREDENTIALS = frozenset({b"authorization", b"hmac", b"x-delbank-api-key"})
 """What callers prove themselves with; the upstream has no use for it."""
 
 FORWARDED = frozenset(
-    {b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded", b"x-real-ip"}
+    {
+        b"x-forwarded-for",
+        b"x-forwarded-proto",
+        b"x-forwarded-host",
+        b"forwarded",
+        b"x-real-ip",
+        b"x-client-ip",
+        b"true-client-ip",
+        b"cf-connecting-ip",
+        b"front-end-https",
+        b"x-url-scheme",
+        b"x-original-uri",
+        b"x-client-verify",
+        b"x-client-dn",
+        b"x-ssl-verify",
+        b"x-remote-user",
+        b"proxy",  # CGI makes HTTP_PROXY of it, which clients take for their own proxy
+    }
 )
-"""Fields by which a proxy speaks of the caller: the gateway speaks for itself."""
+"""Fields by which a proxy speaks of the caller: the gateway speaks for itself. Of the family
+`X-Forwarded-…` none is handed on.
+"""
+
+DECIDED = CHECKED | CREDENTIALS | {b"x-key-case", b"content-type", b"ray-id"}
+"""Fields that a decision may rest on: a twin in other characters was not looked at."""
+
+USUAL = (
+    DECIDED
+    | HOP_BY_HOP
+    | FRAMING
+    | FORWARDED
+    | {
+        b"accept-encoding",
+        b"access-control-request-method",
+        b"cache-control",
+        b"if-none-match",
+        b"last-event-id",
+        b"sec-fetch-mode",
+        b"user-agent",
+    }
+)
+"""Fields of ordinary requests: no identity header begins like one."""
 
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 """Methods whose body is framed even where it is empty (RFC 9110, 8.6)."""
@@ -86,6 +125,12 @@ class Forwarding:
                 f"identity header prefix {prefix!r}: write letters, digits and hyphens, with a"
                 " hyphen at the end, such as 'Guarita-'"
             )
+        taken = min((one for one in USUAL if one.startswith(prefix.lower().encode())), default=None)
+        if taken is not None:
+            raise ValueError(
+                f"identity header prefix {prefix!r}: every field that begins so is taken from"
+                f" callers, and {taken.decode()} does; choose a word of your own, as 'Guarita-' is"
+            )
         if host is not None and not _HOST.fullmatch(host):
             raise ValueError(f"host {host!r}: write a name or an address, with or without a port")
         kept = {one.lower().encode("ascii") for one in keep_credentials}
@@ -97,7 +142,7 @@ class Forwarding:
         named = {one.lower().encode("ascii") for one in credentials}
         self.prefix = prefix
         self._drop = (ALWAYS_DROPPED | CREDENTIALS | named) - kept
-        self._own = tuple({prefix.lower().encode(), b"guarita-"})
+        self._own = tuple({prefix.lower().encode(), b"guarita-", b"x-forwarded-"})
         self._host = None if host is None else b"host: " + host.encode()
         self._names = tuple(
             b"%b%b: " % (prefix.encode(), name)
@@ -131,6 +176,8 @@ class Forwarding:
         names, pairs, drop = headers.names, headers.pairs, self._drop
         if b"connection" in names and (listed := listed_in(headers.all(b"connection"))):
             drop = drop | listed
+        if b"ray-id" in names and tuple(headers.all(b"ray-id")) != (facts.ray.encode(),):
+            drop = drop | {b"ray-id"}  # the caller's own word, which the gate did not believe
         odd = names.translate(None, _PLAIN) or b"cert" in names or b"ssl" in names
         if not odd:
             for own in self._own:
@@ -160,7 +207,10 @@ class Forwarding:
             return True
         if certificate_header is not None and certificate_header.owns(plain):
             return True
-        return plain != name and (plain in CHECKED or plain in self._drop)
+        if plain == name:
+            return False
+        plain = plain.strip(b"-")
+        return plain in DECIDED or plain in self._drop
 
     def _identify(self, lines: list[bytes], facts: Facts, known: Known) -> None:
         names = self._names

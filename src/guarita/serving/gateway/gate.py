@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from guarita.decision import MALFORMED_REQUEST, Decision, Known, Pairs, Refuse
+from guarita.decision import INTERNAL_ERROR, MALFORMED_REQUEST, Decision, Known, Pairs, Refuse
 from guarita.facts import Facts, Headers
 from guarita.profile import Profile
 from guarita.serving.arrival import Unguarded, facts_of
@@ -19,6 +19,7 @@ from guarita.serving.backend import Backend
 from guarita.serving.certificates import CertificateHeader
 from guarita.serving.edge import NO_PROXIES, TrustedProxies
 from guarita.serving.gateway.answering import Answering
+from guarita.serving.gateway.failures import Failures
 from guarita.serving.gateway.forward import Forwarding
 from guarita.serving.ray import RAY_HEADER, new_ray
 
@@ -38,6 +39,8 @@ class Settings(Struct, frozen=True):
     max_recorded_body: int = 1_048_576
     hsts_max_age_s: int = 31_536_000
     unsafe_unguarded_paths: tuple[str, ...] = ()
+    https_at_proxy: bool = False
+    """Whether a request that did not come by TLS, by the trusted proxies' word, is refused."""
 
 
 class Gate:
@@ -66,15 +69,19 @@ class Gate:
     ) -> None:
         if settings.certificate_header is not None and settings.trusted_proxies is NO_PROXIES:
             raise ValueError("certificate_header takes trusted_proxies: whose header is believed?")
+        if settings.https_at_proxy and settings.trusted_proxies is NO_PROXIES:
+            raise ValueError("https_at_proxy takes trusted_proxies: who says so?")
         self.profile = profile
         self.answer = backend.answer
         self.upstream = upstream
+        self.failures = Failures(upstream.target.authority)
         self.decision_log = decision_log
         self.clock = clock
         self.sleep = sleep
         self.forwarding = settings.forwarding
         self.trusted_proxies = settings.trusted_proxies
         self.certificate_header = settings.certificate_header
+        self.https_at_proxy = settings.https_at_proxy
         self.max_recorded_body = settings.max_recorded_body
         self.hsts: Pairs = (
             ((b"strict-transport-security", b"max-age=%d" % settings.hsts_max_age_s),)
@@ -98,17 +105,22 @@ class Gate:
             self.trusted_proxies,
             self.certificate_header,
         )
-        Answering(self, request, facts).begin()
+        answering = Answering(self, request, facts)
+        if self.https_at_proxy and not facts.secure and not self.unguarded.covers(facts.path):
+            # Before any credential is looked at: it may have crossed a network in the clear.
+            answering.decided(Decision(Refuse(MALFORMED_REQUEST), Known(), [], []))
+            return
+        answering.begin()
 
     def malformed(
         self, peer: str | None, secure: bool, bad: "BadHead"
     ) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
         """The answer to bytes that are no request: the profile's words under the status the front
-        found.
+        found; or to a request whose handler failed (500).
         """
         at = self.clock()
         ray = new_ray(at)
-        refusal = Refuse(MALFORMED_REQUEST)
+        refusal = Refuse(INTERNAL_ERROR if bad.status == 500 else MALFORMED_REQUEST)
         response = self.profile.respond(refusal)
         if self.decision_log is not None:
             nothing = Facts("", "", b"", Headers(()), peer, peer, at, ray, ray)

@@ -78,7 +78,9 @@ class Process:
         ]
 
     async def apply(self, plan: Plan) -> None:
-        """Serve `plan`. A listener that stays keeps its socket and its connections.
+        """Serve `plan`. A listener that stays with its site keeps its socket and its
+        connections; those of one that goes, or goes over to another site or to TLS, end after the
+        response they are at.
 
         Raises:
             OSError, ValueError: an address cannot be listened on, or files of the plan cannot be
@@ -105,11 +107,11 @@ class Process:
                 self._sites[one.name].become(one)
         self._sites |= fresh
         for key in [key for key in self._listeners if key not in wanted]:
-            self._listeners.pop(key).close()
+            self._listeners.pop(key).close(plan.grace_s)
         self._listeners |= new
         self._serving = wanted
         for key, one in wanted.items():
-            await self._listeners[key].serve(self._sites[one.name])
+            await self._listeners[key].serve(self._sites[one.name], plan.grace_s)
         names = {one.name for one in plan.sites}
         for name in [name for name in self._sites if name not in names]:
             self._retire(self._sites.pop(name), plan.grace_s)
@@ -156,7 +158,7 @@ class Process:
         loop = asyncio.get_running_loop()
         ends = loop.time() + self.grace_s
         for listener in self._listeners.values():
-            listener.close()
+            listener.close(self.grace_s)
         self._listeners.clear()
         sites = [*self._sites.values(), *self._left]
         closing = [site.connections.close(self.grace_s) for site in self._sites.values()]
@@ -180,14 +182,18 @@ async def run(
     background: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
     on_ready: Callable[[], object],
 ) -> None:
-    """Serve `plan` until SIGTERM or SIGINT; SIGHUP reloads. `background`: what else runs meanwhile,
-    cancelled at the end. `on_ready` is called once, when requests are answered.
+    """Serve `plan` until SIGTERM or SIGINT; SIGHUP reloads, until then. `background`: what else
+    runs meanwhile, cancelled at the end. `on_ready` is called once, when requests are answered.
     """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     reloads: set[asyncio.Task[None]] = set()
 
     def reload() -> None:
+        if stop.is_set():
+            # It would listen anew on what is being closed.
+            log.warning("SIGHUP is ignored: the process is ending")
+            return
         task = loop.create_task(process.reload())
         reloads.add(task)
         task.add_done_callback(reloads.discard)

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from guarita.serving.backend import Backend
 from guarita.serving.gateway.gate import Gate, Settings
 from guarita.serving.gateway.listening import TLS, Listen, bound, where
 from guarita.serving.gateway.published import PublishesList
-from guarita.serving.http1.connections import Connections
+from guarita.serving.http1.connections import Connections, Entrance
 from guarita.serving.http1.limits import Limits
 from guarita.serving.upstream.pool import Upstream
 from guarita.serving.upstream.target import Target, Timeouts
@@ -92,7 +93,6 @@ class Site:
             self.upstreams.append(self._new_upstream(plan))
         connections = self.connections
         connections.handler = self._handler(plan)
-        connections.idle_s += plan.limits.idle_s - connections.limits.idle_s
         connections.limits = plan.limits
         self.plan = plan
 
@@ -131,13 +131,19 @@ class Listener:
         self.at = where(listen, self._socket)
         self._server: asyncio.AbstractServer | None = None
         self._serves: tuple[Site, TLS | None] | None = None
+        self._entrance = Entrance()
 
-    async def serve(self, site: Site) -> None:
-        """Hand new connections to `site`. Those that wait to be accepted are not lost."""
+    async def serve(self, site: Site, grace_s: float) -> None:
+        """Hand new connections to `site`. Those that wait to be accepted are not lost. Former ones
+        stay, unless they are another site's or came without TLS where it is asked for now: those
+        end after the response they are at, within `grace_s` seconds.
+        """
         serves = (site, site.plan.tls)
         if self._serves is not None and self._serves[0] is site and self._serves[1] == serves[1]:
             return
-        former = self._server
+        former, entrance = self._server, self._entrance
+        if not self._stays(site):
+            entrance = Entrance()
         loop = asyncio.get_running_loop()
         options: dict[str, Any] = {}
         if site.plan.tls is not None:
@@ -156,16 +162,32 @@ class Listener:
             if sys.version_info >= (3, 13) and isinstance(loop, asyncio.BaseEventLoop):
                 options["cleanup_socket"] = False  # the listener outlives its servers
         try:
-            self._server = await make(site.connections.front, sock=own, **options)
+            self._server = await make(
+                partial(site.connections.front, entrance), sock=own, **options
+            )
         except BaseException:
             own.close()
             raise
-        self._serves = serves
         if former is not None:
             former.close()
+        if entrance is not self._entrance:
+            self._end_former(grace_s)
+        self._serves, self._entrance = serves, entrance
 
-    def close(self) -> None:
-        """Accept no more connections."""
+    def _stays(self, site: Site) -> bool:
+        """Whether the connections there are may go on when `site` is served as it is now."""
+        if self._serves is None:
+            return True
+        its, tls = self._serves
+        return its is site and (tls is not None or site.plan.tls is None)
+
+    def _end_former(self, grace_s: float) -> None:
+        if self._serves is not None:
+            self._serves[0].connections.end(self._entrance, grace_s)
+
+    def close(self, grace_s: float = 0.0) -> None:
+        """Accept no more connections; end those there are, within `grace_s` seconds."""
+        self._end_former(grace_s)
         if self._server is not None:
             self._server.close()
             self._server = None

@@ -51,7 +51,7 @@ class Receiving:
         self._sink: Sink | None = None
         self._paused = False
         self._invited = not head.expects_continue
-        self.until = front.shared.now + front.limits.total_s
+        self.until = front.shared.latest + front.limits.total_s
 
     # --- what the handler may want
     # ------------------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ class Receiving:
     def go_on(self) -> None:
         """Take what is there."""
         front = self._front
-        front.deadline = min(front.shared.now + front.limits.body_s, self.until)
+        front.deadline = min(front.shared.latest + front.limits.body_s, self.until)
         while front.body is self and self.wanted and front.rest:
             try:
                 pieces, ended, used = self._take(front.rest)

@@ -13,7 +13,7 @@ from guarita.serving.http1.head import BadHead
 
 if TYPE_CHECKING:
     from guarita.serving.http1.body import Receiving
-    from guarita.serving.http1.connections import Connections
+    from guarita.serving.http1.connections import Connections, Entrance
     from guarita.serving.http1.request import Request
 
 _RESET = struct.pack("ii", 1, 0)
@@ -27,7 +27,9 @@ class Connection(asyncio.Protocol):
         body: its body, or that of the one before it, while it has not arrived whole.
         rest: bytes received and not looked at.
         deadline: when `expire` is called, by the connections' clock.
+        entrance: how the connection came in (`Connections.end`).
         counted: what the connection was counted by (`Connections.enter`).
+        draining: it does not outlive the response it is at.
         ending: nothing that comes is looked at any more.
         eof: the client has said that it sends no more.
         write_paused: the client does not take what is written.
@@ -40,7 +42,9 @@ class Connection(asyncio.Protocol):
         "certificate",
         "counted",
         "deadline",
+        "draining",
         "ending",
+        "entrance",
         "eof",
         "limits",
         "peer",
@@ -64,6 +68,8 @@ class Connection(asyncio.Protocol):
         self.body: Receiving | None = None
         self.rest = b""
         self.deadline = shared.never
+        self.entrance: Entrance = shared.entrance
+        self.draining = False
         self.ending = False
         self.eof = False
         self.write_paused = False
@@ -80,7 +86,7 @@ class Connection(asyncio.Protocol):
             self.secure = True
             self.certificate = getattr(tls, "presented", None)
         if self.shared.enter(self, self.peer):
-            self.deadline = self.shared.now + self.shared.idle_s
+            self.deadline = self.shared.latest + self.shared.limits.idle_s
         else:
             self.ending = True
             self.transport.abort()
@@ -109,7 +115,7 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         self.write_paused = True
         self._unsent = self.transport.get_write_buffer_size()
-        self.deadline = self.shared.now + self.limits.write_s
+        self.deadline = self.shared.latest + self.limits.write_s
 
     # --- the end
     # ------------------------------------------------------------------------------------------
@@ -154,10 +160,11 @@ class Connection(asyncio.Protocol):
         self.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self.deadline = self.shared.now + self.limits.linger_s
+        self.deadline = self.shared.latest + self.limits.linger_s
 
     def drain(self) -> None:
         """The listener is closing: end now, if no request is being read or answered."""
+        self.draining = True
         if self.request is None and self.body is None and not self.rest and not self.ending:
             self.close()
 
@@ -168,7 +175,7 @@ class Connection(asyncio.Protocol):
             if unsent == self._unsent:
                 self.reset()
             self._unsent = unsent
-            self.deadline = self.shared.now + self.limits.write_s
+            self.deadline = self.shared.latest + self.limits.write_s
         elif self.ending:
             self.abort()
         elif self.body is not None:
@@ -186,7 +193,7 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         self.ending = True
-        self.deadline = self.shared.now + self.limits.write_s
+        self.deadline = self.shared.latest + self.limits.write_s
         self._unsent = -1
         self.transport.close()
 

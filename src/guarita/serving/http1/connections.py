@@ -14,15 +14,32 @@ from guarita.serving.http1.limits import Limits
 from guarita.serving.http1.request import Handler
 
 
+class Entrance:
+    """One way by which connections come in, for those that end together.
+
+    Attributes:
+        closed: no connection comes in any more.
+        ends: when those that came in are cut, by the connections' clock.
+    """
+
+    __slots__ = ("closed", "ends")
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.ends = math.inf
+
+
 class Connections:
-    """The connections of one listener: `loop.create_server(connections.front, …)`.
+    """The connections of one listener, or of several that share their limits:
+    `loop.create_server(connections.front, …)`.
 
     Attributes:
         handler: who decides on requests; may be replaced at any time, which holds from the next
             request on.
         limits: see `Limits`.
-        now: the clock at the last tick; what deadlines are reckoned from.
-        draining: no connection outlives the response it is at.
+        latest: the clock at the next tick, so that it is not later than that now; what deadlines
+            are reckoned from, and therefore never too early.
+        draining: no connection comes in, and none outlives the response it is at.
         turned_away: connections that were closed at once because there were too many.
 
     Args:
@@ -44,10 +61,9 @@ class Connections:
     ) -> None:
         self.handler = handler
         self.limits = limits
-        self.now = clock()
+        self.latest = clock() + tick_s
         self.draining = False
         self.turned_away = 0
-        self.idle_s = limits.idle_s + tick_s
         self._open: set[Connection] = set()
         self._of_address: dict[bytes, int] = {}
         self._exempt = exempt
@@ -56,13 +72,18 @@ class Connections:
         self._timer: asyncio.TimerHandle | None = None
         self._closed: asyncio.Future[None] | None = None
         self._end = math.inf
+        self.entrance = Entrance()
+        self._ending: list[Entrance] = []
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def front(self) -> Front:
-        """A protocol for one new connection."""
-        return Front(self)
+    def front(self, entrance: Entrance | None = None) -> Front:
+        """A protocol for one new connection, and how it came in where that matters to `end`."""
+        front = Front(self)
+        if entrance is not None:
+            front.entrance = entrance
+        return front
 
     # --- called by the connections
     # ------------------------------------------------------------------------------------------
@@ -75,6 +96,7 @@ class Connections:
             counted = network_of(peer)
         if (
             self.draining
+            or front.entrance.closed
             or len(self._open) >= limits.connections
             or (counted is not None and self._of_address.get(counted, 0) >= limits.per_address)
         ):
@@ -85,7 +107,7 @@ class Connections:
         front.counted = counted
         self._open.add(front)
         if self._timer is None:
-            self.now = self._clock()
+            self.latest = self._clock() + self._tick_s
             self._wait()
         return True
 
@@ -109,12 +131,17 @@ class Connections:
 
     def tick(self) -> None:
         """Look at every connection's deadline, by the clock as it is now."""
-        self.now = now = self._clock()
+        now = self._clock()
+        self.latest = now + self._tick_s
         late = [front for front in self._open if front.deadline <= now]
         for front in late:
             front.expire()
         if now >= self._end:
             for front in tuple(self._open):
+                front.abort()
+        for entrance in [one for one in self._ending if one.ends <= now]:
+            self._ending.remove(entrance)
+            for front in self._by(entrance):
                 front.abort()
 
     def _wait(self) -> None:
@@ -129,14 +156,24 @@ class Connections:
     # --- the end
     # ------------------------------------------------------------------------------------------
 
+    def end(self, entrance: Entrance, grace_s: float = 30.0) -> None:
+        """End the connections that came in by `entrance`, as `close` does, and let none come in."""
+        entrance.closed = True
+        entrance.ends = self._clock() + grace_s
+        self._ending.append(entrance)
+        for front in self._by(entrance):
+            front.drain()
+
+    def _by(self, entrance: Entrance) -> list[Connection]:
+        return [front for front in self._open if front.entrance is entrance]
+
     async def close(self, grace_s: float = 30.0) -> None:
         """End every connection: those that wait for a request at once, the others after their
         response, which says `connection: close`; whatever is left after `grace_s` seconds is cut.
         The listener itself is to be closed first.
         """
         self.draining = True
-        self.now = self._clock()
-        self._end = self.now + grace_s
+        self._end = self._clock() + grace_s
         for front in tuple(self._open):
             front.drain()
         if self._open:

@@ -69,7 +69,7 @@ class Front(Connection):
             if request.on_writable is not None:
                 request.on_writable()
         elif not self.ending:
-            self.deadline = self.shared.now + self.shared.idle_s
+            self.deadline = self.shared.latest + self.shared.limits.idle_s
             self._go_on()
 
     # --- requests
@@ -106,8 +106,7 @@ class Front(Connection):
                 shared.handler.begin(request)
             except Exception:
                 log.exception("the handler of a request failed")
-                self.drop_request()
-                self.reset()
+                self._handler_failed(request)
             if self.request is not None:
                 if self.body is None or not self.body.wanted:
                     self.deadline = shared.never
@@ -124,6 +123,17 @@ class Front(Connection):
         self._serving = False
         if self.eof and self.request is None and not self.ending and not self.rest:
             self.close()
+
+    def _handler_failed(self, request: Request) -> None:
+        """Answer 500 where no answer has begun; else the client must see that it is incomplete."""
+        if self.request is request and not request._started:
+            try:
+                self.refuse(BadHead(500, "the handler of a request failed"))
+                return
+            except Exception:
+                log.exception("the failure of a handler could not be answered")
+        self.drop_request()
+        self.reset()
 
     def _whole_body(self, head: RequestHead) -> bytes | None:
         """The body, where all of it is in `rest`."""
@@ -153,7 +163,7 @@ class Front(Connection):
             self.refuse(BadHead(431, f"the header block exceeds {limits.head_bytes} bytes"))
             return
         if not self._seen:
-            self.deadline = self.shared.now + limits.head_s
+            self.deadline = self.shared.latest + limits.head_s
         begin = data
         if data.startswith(b"\r\n") and not self._blank:
             begin = data[2:]
@@ -185,7 +195,7 @@ class Front(Connection):
 
     def keeps(self, head: RequestHead) -> bool:
         """Whether the connection can go on after the response that is about to be sent."""
-        if not head.keep_alive or self.shared.draining:
+        if not head.keep_alive or self.draining:
             return False
         return self.body is None or self.body.can_drain()
 
@@ -193,13 +203,13 @@ class Front(Connection):
         """The response is complete."""
         self.request = None
         body = self.body
-        if not keep or self.shared.draining or not (body is None or body.can_drain()):
+        if not keep or self.draining or not (body is None or body.can_drain()):
             if body is not None or self.rest:
                 self.linger()
             else:
                 self.close()
             return
-        self.deadline = self.shared.now + self.shared.idle_s
+        self.deadline = self.shared.latest + self.shared.limits.idle_s
         if body is not None:
             body.drain()
         elif not self._serving and not self.write_paused and (self.rest or self.eof):
@@ -212,7 +222,7 @@ class Front(Connection):
         if len(self.rest) <= HELD_BYTES:
             self.resume_reading()  # the end may have come out of what was held
         if self.request is None:
-            self.deadline = self.shared.now + self.shared.idle_s
+            self.deadline = self.shared.latest + self.shared.limits.idle_s
             if not self._serving:
                 self._go_on()
         return self.request
