@@ -15,7 +15,7 @@ from guarita.sandbox.api.endpoints import ENDPOINTS
 from guarita.sandbox.pix.scenarios import HEADER, SCENARIOS
 from guarita.sandbox.webhooks.event_types import EVENT_TYPES, WEBHOOK_TEST
 from tests.sandbox.api import contract
-from tests.sandbox.support import ACCOUNT, Clock, client
+from tests.sandbox.support import ACCOUNT, REPOSITORY, Clock, client
 
 DOCUMENT = contract.DOCUMENT
 OPERATIONS = {
@@ -203,5 +203,5 @@ async def test_every_operation_can_be_made_to_fail(tmp_path: Path, status: int) 
 
 def test_no_statement_of_the_document_names_a_machine() -> None:
     text = httpx.Response(200, json=DOCUMENT).text
-    assert "/work/" not in text
+    assert str(REPOSITORY) not in text
     assert "localhost" not in text
