@@ -8,7 +8,8 @@ standard input with one line.
     fork NAME TOKEN         reserves and forks: what the parent got, what the child finds, what the
                             child gets for "child", whether it has a connection of its own, and
                             what the parent finds for "child" once the child has ended
-    leave_child NAME TOKEN  reserves and forks: the pid of a child that lives as long as its input
+    leave_child NAME TOKEN  reserves and forks: the pid of a child that lives as long as its input,
+                            once the child runs
     limit, unlimit          done; in between no file may grow, as on a full disk
     outage NAME TOKEN       outage | what reserve prints
 """
@@ -46,12 +47,19 @@ def fork(store: SqliteStore, name: str, token: str) -> str:
 
 def leave_child(store: SqliteStore, name: str, token: str) -> str:
     told(store.answer(reserve(name, token)))
+    reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
+        os.write(writer, b"forked")
         os.close(1)
         while os.read(0, 4096):
             pass
         os._exit(0)
+    # Until the child runs it holds all its parent held, the lock included: whoever kills the
+    # parent before that finds the reservation still in flight.
+    os.read(reader, 6)
+    os.close(reader)
+    os.close(writer)
     return str(child)
 
 
