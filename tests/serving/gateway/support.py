@@ -104,7 +104,13 @@ class Site:
     """
 
     def __init__(
-        self, world: World, upstream: Scripted, gate: Gate, connections: Connections, port: int
+        self,
+        world: World,
+        upstream: Scripted,
+        gate: Gate,
+        connections: Connections,
+        port: int,
+        unix: str | None = None,
     ) -> None:
         self.world = world
         self.upstream = upstream
@@ -112,10 +118,15 @@ class Site:
         self.connections = connections
         self.pool = gate.upstream
         self.port = port
+        self.unix = unix
         self.clients: list[Client] = []
 
     async def client(self) -> Client:
-        client = Client(*await asyncio.open_connection("127.0.0.1", self.port))
+        if self.unix is None:
+            streams = await asyncio.open_connection("127.0.0.1", self.port)
+        else:
+            streams = await asyncio.open_unix_connection(self.unix)
+        client = Client(*streams)
         self.clients.append(client)
         return client
 
@@ -170,15 +181,25 @@ async def site(
     profile: Any = MINHA_KONTA,
     backend: Backend | None = None,
     settings: Settings | None = None,
+    unix: str | None = None,
 ) -> AsyncIterator[Site]:
-    """The gateway between a listener and the upstream that plays `plays`."""
+    """The gateway between a listener and the upstream that plays `plays`. It listens on a port, or
+    on the socket `unix`.
+    """
     async with scripted(*plays) as behind:
         pool = Upstream(behind.target)
         gate = Gate(profile, backend or world.backend, pool, settings or Settings())
         connections = Connections(gate, limits or Limits())
-        listening = socket.create_server(("127.0.0.1", 0))
-        server = await asyncio.get_running_loop().create_server(connections.front, sock=listening)
-        made = Site(world, behind, gate, connections, listening.getsockname()[1])
+        loop = asyncio.get_running_loop()
+        server: asyncio.AbstractServer
+        port = 0
+        if unix is not None:
+            server = await loop.create_unix_server(connections.front, unix)
+        else:
+            listening = socket.create_server(("127.0.0.1", 0))
+            server = await loop.create_server(connections.front, sock=listening)
+            port = listening.getsockname()[1]
+        made = Site(world, behind, gate, connections, port, unix)
         try:
             yield made
         finally:

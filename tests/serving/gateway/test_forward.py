@@ -75,6 +75,8 @@ def passed_on(pairs: Pairs, *arguments: Any, **settings: Any) -> Pairs:
     _, fields = head(pairs, *arguments, **settings)
     sent = {name for name, _ in pairs}
     own = {*IDENTITY, b"host", b"x-forwarded-for", b"x-forwarded-proto", b"content-length"}
+    assert fields[-2] == (b"via", b"1.1 guarita")
+    del fields[-2]
     return [pair for pair in fields if pair[0] in sent and pair[0] not in own]
 
 
@@ -88,6 +90,7 @@ def test_a_whole_request() -> None:
         **IDENTITY,
         b"x-forwarded-for": b"203.0.113.45",
         b"x-forwarded-proto": b"http",
+        b"via": b"1.1 guarita",
         b"content-length": b"3",
     }
     assert len(fields) == len(dict(fields))
@@ -106,7 +109,7 @@ def test_a_whole_request() -> None:
 def test_framing(method: str, body: bytes | None, announced: int | None, framing: bytes) -> None:
     assert framing_of(method, body, announced) == framing
     made = Forwarding().head(facts([(b"host", b"a")]), None, b"", None, framing)
-    assert made.endswith(b"x-forwarded-proto: http\r\n" + framing)
+    assert made.endswith(b"x-forwarded-proto: http\r\nvia: 1.1 guarita\r\n" + framing)
 
 
 def test_identity_of_a_certificate() -> None:
@@ -306,6 +309,18 @@ def test_connection_cannot_take_identity_away() -> None:
         assert name in got
 
 
+def test_a_gateway_names_itself_behind_those_before_it() -> None:
+    """RFC 9110, 7.6.3. The caller's own word stays, and cannot stand in the gateway's place."""
+    before = [(b"via", b"1.0 fred, 2 edge"), (b"accept", b"*/*"), (b"via", b"1.1 guarita")]
+    made = head(before)[1]
+    told = [value for name, value in made if name == b"via"]
+    assert told == [b"1.0 fred, 2 edge", b"1.1 guarita", b"1.1 guarita"]
+    made = head([(b"connection", b"via"), (b"via", b"1.0 fred")])[1]
+    assert [value for name, value in made if name == b"via"] == [b"1.1 guarita"]
+    old = Forwarding().head(facts([]), KNOWN, b"", None, b"\r\n", 0)
+    assert old.endswith(b"\r\nvia: 1.0 guarita\r\n\r\n")
+
+
 def test_who_the_gateway_says_is_calling() -> None:
     forged = [(b"x-forwarded-for", b"10.0.0.1"), (b"x-forwarded-proto", b"https")]
     got = head(forged)[1]
@@ -330,7 +345,7 @@ def test_nothing_is_ever_added(pairs: list[tuple[str, str]]) -> None:
         assert [found for one, found in fields if one == name] == [value]
     strangers = [pair for pair in fields if pair[0].startswith(b"guarita")]
     assert {name for name, _ in strangers if name.startswith(b"guarita-")} == set(IDENTITY)
-    assert len(fields) <= len(pairs) + len(IDENTITY) + 4
+    assert len(fields) <= len(pairs) + len(IDENTITY) + 5
 
 
 @given(st.text())

@@ -124,7 +124,9 @@ async def test_over_sockets(world: World) -> None:
         assert reply.body == PAID
         seen = one.upstream.seen[0]
         assert seen.count(b"\r\nGuarita-Account: %b\r\n" % world.credentials.account.encode()) == 1
-        assert seen.lower().count(b"guarita") == 5
+        assert seen.lower().count(b"guarita-") == seen.count(b"\r\nGuarita-") == 5
+        assert b"guarita_" not in seen.lower()
+        assert seen.count(b"\r\nvia: 1.1 guarita\r\n") == 1
         for gone in (b"authorization", b"hmac", b"x-hop", world.credentials.secret.encode()):
             assert gone not in seen
         assert b"\r\nx-kept: 2\r\n" in seen

@@ -13,12 +13,19 @@ GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 GET_1_0 = b"GET / HTTP/1.0\r\n\r\n"
 HEAD = b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"
 TYPE = (b"content-type", b"text/plain")
+AT, DATE = 784_111_777.0, b"date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
 
 
 async def answered(sent: bytes, act: Any) -> Client:
-    client = Client(Connections(Recorder(act)))
+    client = Client(Connections(Recorder(act), date_clock=lambda: AT))
     await client.send(sent)
     return client
+
+
+def dated(rest: bytes) -> bytes:
+    """What follows a status line, with the Date that every response has as its last field."""
+    fields, _, body = (b"\r\n" + rest).partition(b"\r\n\r\n")
+    return (fields + b"\r\n" + DATE + b"\r\n" + body)[2:]
 
 
 @pytest.mark.parametrize(
@@ -65,13 +72,13 @@ async def test_whole_responses(
     client = await answered(sent, lambda request: request.respond(status, pairs, body))
     line, _, rest = client.wire.sent.partition(b"\r\n")
     assert line.startswith(b"HTTP/1.1 %d " % status)
-    assert rest == expected
+    assert rest == dated(expected)
     assert client.wire.writes == 1
 
 
 async def test_a_status_without_a_phrase() -> None:
     client = await answered(GET, lambda request: request.respond(299, (), b""))
-    assert client.wire.sent == b"HTTP/1.1 299 \r\ncontent-length: 0\r\n\r\n"
+    assert client.wire.sent == b"HTTP/1.1 299 \r\n" + dated(b"content-length: 0\r\n\r\n")
 
 
 @pytest.mark.parametrize(
@@ -115,8 +122,8 @@ async def test_streamed_with_a_length() -> None:
         request.finish()
 
     client = await answered(GET + GET, act)
-    one = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 5\r\n\r\nabcde"
-    assert client.wire.sent == one * 2
+    one = dated(b"content-type: text/plain\r\ncontent-length: 5\r\n\r\nabcde")
+    assert client.wire.sent == (b"HTTP/1.1 200 OK\r\n" + one) * 2
 
 
 async def test_streamed_in_chunks() -> None:
@@ -128,7 +135,8 @@ async def test_streamed_in_chunks() -> None:
         request.finish()
 
     client = await answered(GET + GET, act)
-    one = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n10\r\n"
+    one = dated(b"transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n10\r\n")
+    one = b"HTTP/1.1 200 OK\r\n" + one
     assert client.wire.sent == (one + b"x" * 16 + b"\r\n0\r\n\r\n") * 2
 
 
@@ -141,7 +149,7 @@ async def test_streamed_to_http_1_0_until_the_connection_closes() -> None:
     client = await answered(
         GET_1_0.replace(b"\r\n\r\n", b"\r\nConnection: keep-alive\r\n\r\n"), act
     )
-    assert client.wire.sent == b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nabc"
+    assert client.wire.sent == b"HTTP/1.1 200 OK\r\n" + dated(b"connection: close\r\n\r\nabc")
     assert client.lost
     assert not client.wire.aborted
 
@@ -155,7 +163,7 @@ async def test_streamed_without_a_body(sent: bytes, status: int) -> None:
 
     client = await answered(sent, act)
     length = b"" if status == 204 else b"content-length: 3\r\n"
-    assert client.wire.sent.partition(b"\r\n")[2] == length + b"\r\n"
+    assert client.wire.sent.partition(b"\r\n")[2] == dated(length + b"\r\n")
     assert not client.lost
 
 
@@ -168,7 +176,7 @@ async def test_a_short_response_never_looks_whole(ending: str) -> None:
 
     client = await answered(GET, act)
     assert client.lost
-    assert client.wire.sent.endswith(b"content-length: 5\r\n\r\nabc")
+    assert client.wire.sent.endswith(b"content-length: 5\r\n" + DATE + b"\r\nabc")
 
 
 async def test_broken_off_chunks_lack_the_last_one_and_http_1_0_is_reset() -> None:

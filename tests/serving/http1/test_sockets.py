@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from guarita.asks import BodyProblem
+from guarita.serving.gateway.listening import TLS
 from guarita.serving.http1.limits import Limits
 from guarita.serving.http1.request import Request
 from guarita.serving.tls import client_certificate_context
@@ -164,6 +165,35 @@ def test_over_tls_without_one(secure: Secure) -> None:
         assert statuses(to_the_end(raw)) == [200]
     request = secure.handler.begun[-1]
     assert (request.secure, request.certificate) == (True, None)
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+@pytest.mark.parametrize("asks", [True, False], ids=["asks for a certificate", "does not"])
+def test_an_incomplete_http_1_0_response_over_tls(secure: Secure, version: str, asks: bool) -> None:
+    """A client can tell: it lacks the word by which TLS ends (RFC 8446, 6.1), which only a complete
+    response has.
+    """
+
+    def act(request: Request) -> None:
+        request.start(200, (), None)
+        request.write(b"abc")
+        end = request.finish if request.head.path == "/whole" else request.break_off
+        asyncio.get_running_loop().call_later(0.01, end)  # after the bytes have gone out
+
+    server = secure.world.server
+    tls = TLS(server.chain_file, server.key_file, None, "TLSv1.2", asks, TIMEOUT_S)
+    client = secure.world.client_context(version=version)
+    with listening(Recorder(act), ssl=tls.context()) as (port, _):
+
+        def get(path: bytes) -> bytes:
+            raw = connect(port)
+            with client.wrap_socket(raw, suppress_ragged_eofs=False) as wrapped:
+                wrapped.sendall(b"GET /%b HTTP/1.0\r\n\r\n" % path)
+                return to_the_end(wrapped)
+
+        assert get(b"whole").endswith(b"\r\n\r\nabc")
+        with pytest.raises((ConnectionResetError, ssl.SSLEOFError)):
+            get(b"part")
 
 
 def test_a_framing_error_over_tls(secure: Secure) -> None:

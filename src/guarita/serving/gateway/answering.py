@@ -47,6 +47,7 @@ class Answering(Exchange, eq=False):
         status, pairs, length: of a response whose body is still coming.
         held: that response is needed whole, or waits for its settlement.
         converting: its body is to be converted.
+        unframed: an HTTP/1.0 caller could not tell its whole body from a part of it.
         chunks, size: its body so far, where it is held.
         whole_came: all of it has come.
         broken: why the rest of it will not come.
@@ -57,6 +58,7 @@ class Answering(Exchange, eq=False):
     length: int | None = None
     held: bool = False
     converting: bool = False
+    unframed: bool = False
     chunks: list[bytes] = []  # noqa: RUF012 - a Struct copies it
     size: int = 0
     whole_came: bool = False
@@ -80,7 +82,8 @@ class Answering(Exchange, eq=False):
         try:
             self.status, self.pairs, self.length = status, self.without_own(pairs), length
             self.held = True
-            if not self.must_hold(status, self.pairs):
+            self.unframed = length is None and not self.request.head.minor
+            if not self.must_hold(status, self.pairs) and not self.unframed:
                 self.stream()
             elif self.too_long(length or 0):
                 self.overflow()
@@ -153,18 +156,20 @@ class Answering(Exchange, eq=False):
         return False
 
     def too_long(self, length: int) -> bool:
-        """Whether a body of this length is not held: neither recorded nor converted."""
+        """Whether a body of this length is not held: not recorded, not converted, not measured."""
         return length > self.gate.max_recorded_body
 
     def overflow(self) -> None:
         """A held response is too long: pass it on as it comes, its outcome counting as unknown. One
         to be converted cannot be passed on: what the client asked for would not be what it gets.
+        Nor can one whose breaking off an HTTP/1.0 client would take for its end.
         """
-        if not self.converting:
+        if not self.converting and not self.unframed:
             self.stream()
             return
+        what = "converted" if self.converting else "sent to an HTTP/1.0 client"
         most, ray = self.gate.max_recorded_body, self.facts.ray
-        log.warning("a response is not converted: it exceeds %d bytes (Ray ID %s)", most, ray)
+        log.warning("a response is not %s: it exceeds %d bytes (Ray ID %s)", what, most, ray)
         if self.call is not None:
             self.call.cancel()
         self.chunks = []

@@ -215,7 +215,8 @@ class Exchange(Struct, eq=False):
             self.settle(Outcome(End.FAILED), lambda added: None)
             return
         framing = framing_of(facts.method, body, request.head.length)
-        head = gate.forwarding.head(facts, known, query, gate.certificate_header, framing)
+        minor = request.head.minor
+        head = gate.forwarding.head(facts, known, query, gate.certificate_header, framing, minor)
         request.on_gone = self.gone
         self.handed = True
         if body is not None:

@@ -87,6 +87,8 @@ WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 ALWAYS_DROPPED = HOP_BY_HOP | FRAMING | FORWARDED | frozenset(OVERRIDES)
 
+VIA = (b"via: 1.0 guarita", b"via: 1.1 guarita")  # by the caller's version (RFC 9110, 7.6.3)
+
 MOST_IDENTITIES = 10_000
 
 _PLAIN = b"abcdefghijklmnopqrstuvwxyz0123456789-"
@@ -165,12 +167,13 @@ class Forwarding:
         query: bytes,
         certificate_header: CertificateHeader | None,
         framing: bytes,
+        minor: int = 1,
     ) -> bytes:
         """The whole request head for the upstream, blank line included.
 
         `known`: what the layers found; None for a path that is not guarded, which carries no
         identity. `certificate_header`: the one an edge passes certificates in. `framing`: what
-        `framing_of` gives.
+        `framing_of` gives. `minor`: 0 where the caller speaks HTTP/1.0.
         """
         headers = facts.headers
         names, pairs, drop = headers.names, headers.pairs, self._drop
@@ -194,6 +197,7 @@ class Forwarding:
             lines += _forwarded(facts)
         else:
             self._identify(lines, facts, known)
+        lines.append(VIA[minor])  # after those that are there already
         lines.append(framing)
         return b"\r\n".join(lines)
 

@@ -133,7 +133,9 @@ class Connection(asyncio.Protocol):
         status, pairs, body = self.shared.handler.malformed(self.peer, self.secure, bad)
         lines = render.lines_of(status, pairs)
         lines += (render.length_line(len(body)), render.CLOSE)
-        self.transport.write(render.joined(lines) + b"\r\n\r\n" + body)
+        head = render.joined(lines)
+        end = render.END if render.DATE in head else self.shared.dated_end
+        self.transport.write(head + end + body)
         self.linger()
 
     def break_off(self, *, quietly: bool) -> None:

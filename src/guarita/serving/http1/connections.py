@@ -12,6 +12,7 @@ from guarita.serving.http1.connection import Connection
 from guarita.serving.http1.front import Front
 from guarita.serving.http1.limits import Limits
 from guarita.serving.http1.request import Handler
+from guarita.serving.http1.respond import dated_end
 
 
 class Entrance:
@@ -39,12 +40,15 @@ class Connections:
         limits: see `Limits`.
         latest: the clock at the next tick, so that it is not later than that now; what deadlines
             are reckoned from, and therefore never too early.
+        dated_end: the end of a response's head that has no Date of its own; the time is that of the
+            last tick.
         draining: no connection comes in, and none outlives the response it is at.
         turned_away: connections that were closed at once because there were too many.
 
     Args:
         exempt: peers that may have any number of connections (trusted proxies).
         clock: seconds, monotonic.
+        date_clock: Unix time in seconds, for Date.
         tick_s: how often deadlines are looked at, in seconds.
     """
 
@@ -57,17 +61,20 @@ class Connections:
         *,
         exempt: Callable[[str], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        date_clock: Callable[[], float] = time.time,
         tick_s: float = 1.0,
     ) -> None:
         self.handler = handler
         self.limits = limits
         self.latest = clock() + tick_s
+        self.dated_end = dated_end(date_clock())
         self.draining = False
         self.turned_away = 0
         self._open: set[Connection] = set()
         self._of_address: dict[bytes, int] = {}
         self._exempt = exempt
         self._clock = clock
+        self._date_clock = date_clock
         self._tick_s = tick_s
         self._timer: asyncio.TimerHandle | None = None
         self._closed: asyncio.Future[None] | None = None
@@ -108,6 +115,7 @@ class Connections:
         self._open.add(front)
         if self._timer is None:
             self.latest = self._clock() + self._tick_s
+            self.dated_end = dated_end(self._date_clock())
             self._wait()
         return True
 
@@ -133,6 +141,7 @@ class Connections:
         """Look at every connection's deadline, by the clock as it is now."""
         now = self._clock()
         self.latest = now + self._tick_s
+        self.dated_end = dated_end(self._date_clock())
         late = [front for front in self._open if front.deadline <= now]
         for front in late:
             front.expire()

@@ -46,7 +46,8 @@ class Request(Struct, eq=False):
     """A request and the way to answer it. Names in header pairs are in lower case.
 
     Exactly one response is to be given: `respond`, or `start`, `write`… and `finish` or
-    `break_off`. Once the client has gone (`gone`) all of them do nothing.
+    `break_off`. One without a `date` gets one (RFC 9110, 6.6.1). Once the client has gone (`gone`)
+    all of them do nothing.
 
     Attributes:
         head: the request's head.
@@ -144,10 +145,11 @@ class Request(Struct, eq=False):
         elif not self.head.minor:
             lines.append(render.KEEP_ALIVE)
         head = render.joined(lines)
+        end = render.END if render.DATE in head else front.shared.dated_end
         if length <= render.TOGETHER:
-            front.transport.write(head + b"\r\n\r\n" + body)
+            front.transport.write(head + end + body)
         else:
-            front.transport.writelines((head, b"\r\n\r\n", body))
+            front.transport.writelines((head, end, body))
         front.answered(keep)
 
     def start(self, status: int, pairs: Pairs, length: int | None) -> None:
@@ -177,7 +179,9 @@ class Request(Struct, eq=False):
             lines.append(render.CLOSE)
         elif not head.minor:
             lines.append(render.KEEP_ALIVE)
-        front.transport.write(render.joined(lines) + b"\r\n\r\n")
+        joined = render.joined(lines)
+        end = render.END if render.DATE in joined else front.shared.dated_end
+        front.transport.write(joined + end)
         self._started, self._keep = True, keep
 
     def write(self, chunk: bytes) -> None:
@@ -235,7 +239,7 @@ class Request(Struct, eq=False):
             if front.body is not None:
                 front.body.invite()
             return
-        front.transport.write(render.joined(render.lines_of(status, pairs)) + b"\r\n\r\n")
+        front.transport.write(render.joined(render.lines_of(status, pairs)) + render.END)
 
     @property
     def writable(self) -> bool:

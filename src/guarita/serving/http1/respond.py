@@ -3,6 +3,7 @@ own: what a handler gives of it is dropped, except where a response has no body 
 """
 
 from collections.abc import Iterable
+from email.utils import formatdate
 from http import HTTPStatus
 
 Pairs = Iterable[tuple[bytes, bytes]]
@@ -17,6 +18,7 @@ LENGTHS = tuple(b"content-length: %d" % length for length in range(2048))
 CLOSE, KEEP_ALIVE = b"connection: close", b"connection: keep-alive"
 CHUNKED = b"transfer-encoding: chunked"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+DATE, END = b"\r\ndate: ", b"\r\n\r\n"
 
 TOGETHER = 65_536
 """A body up to this many bytes is copied behind its head, to be written as one."""
@@ -54,8 +56,13 @@ def has_no_body(status: int, method: str) -> bool:
     return method == "HEAD" or status in (204, 304)
 
 
+def dated_end(at: float) -> bytes:
+    """The end of a head that has no Date yet (RFC 9110, 6.6.1). `at`: Unix seconds."""
+    return DATE + formatdate(at, usegmt=True).encode() + END
+
+
 def joined(lines: list[bytes]) -> bytes:
-    """The head as it is sent.
+    """The head as it is sent, without the empty line at its end.
 
     Raises:
         ValueError: a field holds a line break: it would become a second field.
