@@ -3,9 +3,12 @@
 import http.client
 import json
 import signal
+import socket
+from pathlib import Path
 
 import pytest
 
+from tests.certificates import self_signed
 from tests.cli.serve.gateways import (
     DEADLINE_S,
     Files,
@@ -17,6 +20,7 @@ from tests.cli.serve.gateways import (
     get,
     serving,
 )
+from tests.serving.gateway.listeners.support import hello
 
 pytestmark = pytest.mark.slow
 
@@ -78,6 +82,27 @@ def test_sigterm_waits_no_longer_than_the_grace(
     with pytest.raises((http.client.HTTPException, ConnectionError)):
         busy.getresponse()
     assert gateway.ended() == 0, gateway.log
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_sigterm_does_not_wait_for_handshakes(
+    files: Files, merchant: Merchant, tmp_path: Path, loop: str
+) -> None:
+    """Neither for the grace nor for the time that a handshake may take."""
+    own = self_signed("gateway", eku=False).write(tmp_path / "tls")
+    text = files.text(
+        more=f'[site.tls]\ncertificate = "{own.certificate_file}"\nkey = "{own.key_file}"\n'
+        "handshake_s = 3600\n"
+    )
+    files.file.write_text(text.replace("grace_s = 20", f'grace_s = 3600\nevent_loop = "{loop}"'))
+    gateway = Gateway(files.file)
+    with socket.create_connection(("127.0.0.1", gateway.port()), timeout=DEADLINE_S) as sock:
+        sock.sendall(hello())
+        assert sock.recv(65_536)  # the handshake is in its middle
+        gateway.process.send_signal(signal.SIGTERM)
+        while sock.recv(65_536):
+            pass
+        assert gateway.ended() == 0, gateway.log
 
 
 def test_a_payment_whose_client_has_gone_is_recorded_before_the_end(

@@ -254,6 +254,27 @@ async def test_the_connections_of_one_entrance_end_and_others_stay() -> None:
     assert not world.client().wire.aborted
 
 
+async def test_one_that_counts_since_it_was_accepted() -> None:
+    """Its handshake ends after that, or never: it counts once, and gives its place back once."""
+    world = World(limits=Limits(per_address=1))
+    for drained in (False, True):
+        front = world.shared.front()
+        handshake = Wire()
+        front.transport = handshake
+        assert world.shared.enter(front, "192.0.2.1")
+        assert world.client().wire.aborted
+        assert len(world.shared) == 1
+        if drained:
+            front.drain()
+            assert handshake.closed
+        client = Client(world.shared, front=front)
+        assert (client.wire.aborted, len(world.shared)) == (drained, 1)
+        client.lose()
+        front.connection_lost(None)
+        assert len(world.shared) == 0
+        assert not world.shared._of_address
+
+
 async def test_what_does_not_end_in_the_grace_is_cut_off() -> None:
     world = World(Recorder(lambda request: None))
     client = world.client()

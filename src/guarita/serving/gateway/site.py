@@ -3,6 +3,7 @@ of a new plan while requests go on.
 """
 
 import asyncio
+import socket
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,7 +16,8 @@ from msgspec import Struct
 from guarita.profile import Profile
 from guarita.serving.backend import Backend
 from guarita.serving.gateway.gate import Gate, Settings
-from guarita.serving.gateway.listening import TLS, Listen, bound, where
+from guarita.serving.gateway.handshakes import Acceptor
+from guarita.serving.gateway.listening import BACKLOG, TLS, Listen, bound, where
 from guarita.serving.gateway.published import PublishesList
 from guarita.serving.http1.connections import Connections, Entrance
 from guarita.serving.http1.limits import Limits
@@ -129,7 +131,7 @@ class Listener:
         self.listen = listen
         self._socket = bound(listen, share=share)
         self.at = where(listen, self._socket)
-        self._server: asyncio.AbstractServer | None = None
+        self._server: asyncio.AbstractServer | Acceptor | None = None
         self._serves: tuple[Site, TLS | None] | None = None
         self._entrance = Entrance()
 
@@ -144,27 +146,11 @@ class Listener:
         former, entrance = self._server, self._entrance
         if not self._stays(site):
             entrance = Entrance()
-        loop = asyncio.get_running_loop()
-        options: dict[str, Any] = {}
-        if site.plan.tls is not None:
-            context = site.plan.tls.context()
-            options = {
-                "ssl": context,
-                "ssl_handshake_timeout": site.plan.tls.handshake_s,
-                "ssl_shutdown_timeout": 5.0,
-            }
         # A server closes the socket it was given; the listener keeps its own.
         own = self._socket.dup()
         own.setblocking(False)
-        make: Any = loop.create_server
-        if self.listen.unix:
-            make = loop.create_unix_server
-            if sys.version_info >= (3, 13) and isinstance(loop, asyncio.BaseEventLoop):
-                options["cleanup_socket"] = False  # the listener outlives its servers
         try:
-            self._server = await make(
-                partial(site.connections.front, entrance), sock=own, **options
-            )
+            self._server = await self._new_server(own, site, entrance)
         except BaseException:
             own.close()
             raise
@@ -173,6 +159,24 @@ class Listener:
         if entrance is not self._entrance:
             self._end_former(grace_s)
         self._serves, self._entrance = serves, entrance
+
+    async def _new_server(
+        self, own: socket.socket, site: Site, entrance: Entrance
+    ) -> asyncio.AbstractServer | Acceptor:
+        connections, tls = site.connections, site.plan.tls
+        if tls is not None:
+            return Acceptor(own, connections, entrance, tls.context(), tls.handshake_s)
+        loop = asyncio.get_running_loop()
+        options: dict[str, Any] = {}
+        make: Any = loop.create_server
+        if self.listen.unix:
+            make = loop.create_unix_server
+            if sys.version_info >= (3, 13) and isinstance(loop, asyncio.BaseEventLoop):
+                options["cleanup_socket"] = False  # the listener outlives its servers
+        server: asyncio.AbstractServer = await make(
+            partial(connections.front, entrance), sock=own, backlog=BACKLOG, **options
+        )
+        return server
 
     def _stays(self, site: Site) -> bool:
         """Whether the connections there are may go on when `site` is served as it is now."""

@@ -96,7 +96,12 @@ class Connections:
     # ------------------------------------------------------------------------------------------
 
     def enter(self, front: Connection, peer: str | None) -> bool:
-        """Count a new connection. False: there are too many, it is to be closed at once."""
+        """Count a new connection. False: there are too many, it is to be closed at once.
+
+        One that was counted when it was accepted, before its TLS handshake, is not counted again.
+        """
+        if front in self._open:
+            return not front.ending
         limits = self.limits
         counted = None
         if peer is not None and not (self._exempt is not None and self._exempt(peer)):
