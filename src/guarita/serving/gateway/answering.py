@@ -5,7 +5,6 @@ ends".
 """
 
 import logging
-from functools import partial
 
 from guarita.decision import (
     BAD_GATEWAY,
@@ -66,7 +65,10 @@ class Answering(Exchange, eq=False):
 
     def informational(self, status: int, pairs: Pairs) -> None:
         """An interim response: passed on."""
-        self.request.informational(status, pairs)
+        try:
+            self.request.informational(status, pairs)
+        except Exception as error:
+            self.fault(error)
 
     def whole(self, status: int, pairs: Pairs, body: bytes) -> None:
         """A response that arrived in one piece."""
@@ -92,42 +94,44 @@ class Answering(Exchange, eq=False):
 
     def data(self, chunk: bytes) -> None:
         """A part of the response's body."""
-        if not self.held:
-            self.pass_on(chunk)
-            return
-        self.chunks.append(chunk)
-        self.size += len(chunk)
-        if not self.settled and self.too_long(self.size):
-            try:
+        try:
+            if not self.held:
+                self.pass_on(chunk)
+                return
+            self.chunks.append(chunk)
+            self.size += len(chunk)
+            if not self.settled and self.too_long(self.size):
                 self.overflow()
-            except Exception as error:
-                self.fault(error)
+        except Exception as error:
+            self.fault(error)
 
     def ended(self) -> None:
         """The response is complete."""
-        if not self.held:
-            self.request.finish()
-            self.call = self.request.on_gone = None
-        elif self.settled:
-            self.whole_came = True  # its start still waits for the settlement
-        else:
-            self.held = False
-            try:
+        try:
+            if not self.held:
+                self.finish()
+            elif self.settled:
+                self.whole_came = True  # its start still waits for the settlement
+            else:
+                self.held = False
                 self.complete(self.status, self.pairs, b"".join(self.chunks))
-            except Exception as error:
-                self.fault(error)
+        except Exception as error:
+            self.fault(error)
 
     def failed(self, problem: Problem) -> None:
         """There will be no (whole) response."""
-        reason, end = FAILURES[problem]
-        if problem is not Problem.NOT_SENT:  # of which the pool tells, once for many
-            self.gate.failures.add(problem, self.facts.ray)
-        if self.answered:
-            self.request.break_off()
-        elif self.settled:
-            self.broken = reason
-        else:
-            self.settle(Outcome(end), lambda added: self.tell(reason, added))
+        try:
+            reason, end = FAILURES[problem]
+            if problem is not Problem.NOT_SENT:  # of which the pool tells, once for many
+                self.gate.failures.add(problem, self.facts.ray)
+            if self.answered:
+                self.request.break_off()
+            elif self.settled:
+                self.broken = reason
+            else:
+                self.settle(Outcome(end), self.tell, reason)
+        except Exception as error:
+            self.fault(error)
 
     # --- responses --------------------------------------------------------------------------------
 
@@ -170,10 +174,9 @@ class Answering(Exchange, eq=False):
         what = "converted" if self.converting else "sent to an HTTP/1.0 client"
         most, ray = self.gate.max_recorded_body, self.facts.ray
         log.warning("a response is not %s: it exceeds %d bytes (Ray ID %s)", what, most, ray)
-        if self.call is not None:
-            self.call.cancel()
+        self.give_up()
         self.chunks = []
-        self.settle(Outcome(End.LOST), partial(self.tell, BAD_GATEWAY))
+        self.settle(Outcome(End.LOST), self.tell, BAD_GATEWAY)
 
     def complete(self, status: int, pairs: Pairs, body: bytes) -> None:
         """The whole response is here: convert it, settle over it, send it."""
@@ -190,10 +193,7 @@ class Answering(Exchange, eq=False):
             self.respond(status, pairs, body)
             return
         kept = body if len(body) <= self.gate.max_recorded_body else None
-        self.settle(
-            Outcome(End.ANSWERED, status, pairs, kept),
-            lambda added: self.respond(status, pairs, body, added),
-        )
+        self.settle(Outcome(End.ANSWERED, status, pairs, kept), self.respond, status, pairs, body)
 
     def stream(self) -> None:
         """Begin a response that is passed on as it comes, once it is settled over."""
@@ -216,11 +216,15 @@ class Answering(Exchange, eq=False):
         for chunk in chunks:
             self.request.write(chunk)
         if self.whole_came:
-            self.request.finish()
-            self.call = self.request.on_gone = None
+            self.finish()
         elif self.call is not None:
             self.call.resume()
             self.keep_pace()
+
+    def finish(self) -> None:
+        """All of a response that was passed on has come."""
+        self.request.finish()
+        self.call = self.request.on_gone = None
 
     def pass_on(self, chunk: bytes) -> None:
         """A part of the body, as fast as the client takes it."""
@@ -231,5 +235,14 @@ class Answering(Exchange, eq=False):
         """Take no more from the upstream than the client takes."""
         request, call = self.request, self.call
         if call is not None and not request.writable and not request.gone:
-            request.on_writable = call.resume
+            request.on_writable = self.take_more
             call.pause()
+
+    def take_more(self) -> None:
+        """The client takes more of the body."""
+        call = self.call
+        if call is not None:
+            try:
+                call.resume()
+            except Exception as error:
+                self.fault(error)
