@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 from functools import cache
 from threading import Thread
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import uvloop
 
@@ -19,6 +19,7 @@ from guarita.serving.http1.connections import Connections
 from guarita.serving.http1.front import Front
 from guarita.serving.upstream.pool import Upstream
 from guarita.serving.upstream.target import Target
+from tests.vectors_common import Wire
 
 Headers = list[tuple[bytes, bytes]]
 Application = Callable[[bytes, Headers, bytes], tuple[int, Pairs, bytes]]
@@ -26,23 +27,6 @@ Application = Callable[[bytes, Headers, bytes], tuple[int, Pairs, bytes]]
 headers and body of its answer.
 """
 DEADLINE_S = 15.0
-
-
-class Wire(Protocol):
-    """A request of either page's vectors."""
-
-    @property
-    def method(self) -> str: ...
-    @property
-    def path(self) -> bytes: ...
-    @property
-    def query(self) -> bytes: ...
-    @property
-    def headers(self) -> tuple[tuple[bytes, bytes], ...]: ...
-    @property
-    def body(self) -> bytes: ...
-    @property
-    def peer(self) -> str: ...
 
 
 class _Application(asyncio.Protocol):

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests import vectors_minhakonta as v
-from tests.doors import DOORS, Reply, World
+from tests.doors import DOORS, Reply, runs
 from tests.vectors_minhakonta_order import order_cases
+from tests.worlds_minhakonta import World
 
 SHAPES: dict[int, set[str]] = {  # members of a refusal's body, seed L206-209
     1: {"error"},
@@ -24,12 +25,7 @@ def all_cases() -> Iterator[v.Case]:
 
 
 CASES = {case.id: case for case in all_cases()}
-RUNS = [
-    pytest.param(case, door, id=f"{case.id}-{door}")
-    for case in CASES.values()
-    for door in DOORS
-    if case.carried_by is None or door in case.carried_by
-]
+RUNS = runs(CASES.values())
 
 
 @pytest.mark.parametrize(("case", "door"), RUNS)

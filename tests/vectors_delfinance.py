@@ -5,12 +5,10 @@ world a case starts from, the bytes of its requests with the verdict on their ce
 what must come back. Nothing of `src` is imported.
 """
 
-from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
-from msgspec import Struct
-
+from tests import vectors_common
+from tests.vectors_common import AccountState, Data
 from tests.vectors_delfinance_world import (
     ADDRESS,
     NOW,
@@ -21,17 +19,12 @@ from tests.vectors_delfinance_world import (
     SUBJECT,
 )
 
-DIRECTORY = Path(__file__).parent / "vectors" / "delfinance"
+DIRECTORY = vectors_common.DIRECTORY / "delfinance"
 FILES = ("errors", "order", "states", "headers", "pins", "expiry", "lockout", "environments")
-
-
-class Data(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of everything read from a vector file."""
 
 
 Sender = Literal["first", "other"]
 Header = tuple[str, str]
-Door = Literal["core", "asgi"]
 
 
 class Pin(Data, frozen=True, kw_only=True):
@@ -52,12 +45,6 @@ class KeyState(Data, frozen=True, kw_only=True):
     allowlist: tuple[str, ...] = (ADDRESS,)
     mode: Literal["strict", "valid", "unsafe_off"] = "strict"
     pins: tuple[Pin, ...] = (Pin(),)
-
-
-class AccountState(Data, frozen=True, kw_only=True):
-    """Account acc_1."""
-
-    status: Literal["active", "suspended"] = "active"
 
 
 class Certificate(Data, frozen=True, kw_only=True):
@@ -144,15 +131,9 @@ class Change(Data, frozen=True, kw_only=True):
     outage: Outage | None = None
 
 
-class Wire(Data, frozen=True, kw_only=True):
-    """A request ready to send, but for host and content-length, which the door adds."""
+class Wire(vectors_common.Wire, frozen=True, kw_only=True):
+    """A request ready to send, with its client certificate."""
 
-    method: str
-    path: bytes
-    query: bytes
-    headers: tuple[tuple[bytes, bytes], ...]
-    body: bytes
-    peer: str
     certificate: Certificate | None
 
 
@@ -197,29 +178,20 @@ class Request(Data, frozen=True, kw_only=True):
         )
 
 
-class Want(Data, frozen=True, kw_only=True):
+class Want(vectors_common.Want, frozen=True, kw_only=True):
     """What must come back.
 
     `body`: the exact text, None = not asserted. `headers` occur exactly once each. `counts`: growth
     of the first key's refused attempts. `blocks`: how often the first key was blocked meanwhile.
     """
 
+    reasons = REASONS
+
     decision: Literal["admit", "refuse"]
-    layer: str | None = None
-    reason: str | None = None
-    status: int
     body: str | None = None
     headers: tuple[Header, ...] = ()
-    absent_headers: tuple[str, ...] = ()
     counts: int | None = None
     blocks: int = 0
-
-    def __post_init__(self) -> None:
-        if self.decision == "refuse":
-            if self.reason not in REASONS.get(self.layer or "", ()):
-                raise ValueError(f"no such reason: {self.layer}.{self.reason}")
-        elif self.layer is not None or self.reason is not None:
-            raise ValueError("only a refusal has a layer and a reason")
 
 
 class Step(Data, frozen=True, kw_only=True):
@@ -238,60 +210,28 @@ class Step(Data, frozen=True, kw_only=True):
     want: Want
 
 
-class Case(Data, frozen=True, kw_only=True):
-    """One rule: a world and its steps. `carried_by`: the doors able to carry it; None = all."""
+class Case(vectors_common.Case, frozen=True, kw_only=True):
+    """One rule: a world and its steps."""
 
-    id: str
-    source: str
-    note: str = ""
     given: Given = Given()
-    carried_by: tuple[Door, ...] | None = None
     steps: tuple[Step, ...]
 
 
-class Quote(Data, frozen=True, kw_only=True):
-    """A literal of the seed and the line it stands on."""
-
-    text: str
-    line: int
-
-
-class VectorFile(Data, frozen=True, kw_only=True):
-    """One file; a case with a single request is written without `steps`."""
-
-    about: str
-    literals: tuple[Quote, ...]
+class VectorFile(vectors_common.VectorFile, frozen=True, kw_only=True):
     cases: tuple[Case, ...]
 
 
 STEP_MEMBERS = ("at", "times", "change", "request", "app", "app_calls", "want")
 
 
-def _with_steps(case: dict[str, Any]) -> dict[str, Any]:
-    single = {name: case[name] for name in STEP_MEMBERS if name in case}
-    if not single:
-        return case
-    if "steps" in case:
-        raise ValueError(f"{case.get('id')}: either steps or one request")
-    return {name: case[name] for name in case if name not in single} | {"steps": [single]}
-
-
 def read(name: str) -> dict[str, Any]:
     """A file as JSON, every case with `steps`; nothing is checked yet."""
-    raw: dict[str, Any] = msgspec.json.decode((DIRECTORY / f"{name}.json").read_bytes())
-    raw["cases"] = [_with_steps(case) for case in raw["cases"]]
-    return raw
+    return vectors_common.read(DIRECTORY / f"{name}.json", STEP_MEMBERS)
 
 
 def load_file(name: str) -> VectorFile:
-    """A whole file, but for what only `order.json` has (`vectors_delfinance_order` reads that).
-
-    Raises `msgspec.ValidationError` with the path of what does not fit.
-    """
-    raw = read(name)
-    if name == "order":
-        raw = {member: raw[member] for member in ("about", "literals", "cases")}
-    return msgspec.convert(raw, VectorFile)
+    """A whole file, but for what only `order.json` has (`vectors_delfinance_order` reads that)."""
+    return vectors_common.load_file(DIRECTORY / f"{name}.json", STEP_MEMBERS, VectorFile)
 
 
 def load(name: str) -> list[Case]:

@@ -8,15 +8,13 @@ imported.
 import base64
 import hashlib
 import hmac
-from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
-from msgspec import Struct
-
+from tests import vectors_common
+from tests.vectors_common import AccountState, Data, Wire
 from tests.vectors_minhakonta_world import ADDRESS, NOW, PERMISSIONS, PRINCIPALS, REASONS
 
-DIRECTORY = Path(__file__).parent / "vectors" / "minhakonta"
+DIRECTORY = vectors_common.DIRECTORY / "minhakonta"
 FILES = (
     "errors",
     "order",
@@ -28,10 +26,6 @@ FILES = (
     "media_type",
     "key_case_requests",
 )
-
-
-class Data(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of everything read from a vector file."""
 
 
 Sender = Literal["first", "second", "other"]
@@ -70,12 +64,6 @@ class KeyState(Data, frozen=True, kw_only=True):
     allowlist: tuple[str, ...] = (ADDRESS,)
     signs: bool = True
     secret: str | None = None
-
-
-class AccountState(Data, frozen=True, kw_only=True):
-    """Account acc_1."""
-
-    status: Literal["active", "suspended"] = "active"
 
 
 class Answer(Data, frozen=True, kw_only=True):
@@ -131,17 +119,6 @@ class Change(Data, frozen=True, kw_only=True):
     account: AccountState | None = None
 
 
-class Wire(Data, frozen=True, kw_only=True):
-    """A request ready to send, but for host and content-length, which the door adds."""
-
-    method: str
-    path: bytes
-    query: bytes
-    headers: tuple[tuple[bytes, bytes], ...]
-    body: bytes
-    peer: str
-
-
 class Request(Data, frozen=True, kw_only=True):
     """One request. `path` is raw, `query` without "?".
 
@@ -188,29 +165,20 @@ class Request(Data, frozen=True, kw_only=True):
         )
 
 
-class Want(Data, frozen=True, kw_only=True):
+class Want(vectors_common.Want, frozen=True, kw_only=True):
     """What must come back.
 
     `body`: the exact bytes, None = not asserted. `shape`: which of the page's four error shapes it
     has (seed L206-209). `headers` occur exactly once each. `counts`: growth of the limiter's count.
     """
 
+    reasons = REASONS
+
     decision: Literal["admit", "refuse", "replay"]
-    layer: str | None = None
-    reason: str | None = None
-    status: int
     body: Text | None = None
     shape: Literal[1, 2, 3, 4] | None = None
     headers: tuple[Header, ...] = ()
-    absent_headers: tuple[str, ...] = ()
     counts: Literal[0, 1] | None = None
-
-    def __post_init__(self) -> None:
-        if self.decision == "refuse":
-            if self.reason not in REASONS.get(self.layer or "", ()):
-                raise ValueError(f"no such reason: {self.layer}.{self.reason}")
-        elif self.layer is not None or self.reason is not None:
-            raise ValueError("only a refusal has a layer and a reason")
 
 
 class Seen(Data, frozen=True, kw_only=True):
@@ -237,60 +205,28 @@ class Step(Data, frozen=True, kw_only=True):
     want: Want
 
 
-class Case(Data, frozen=True, kw_only=True):
-    """One rule: a world and its steps. `carried_by`: the doors able to carry it; None = all."""
+class Case(vectors_common.Case, frozen=True, kw_only=True):
+    """One rule: a world and its steps."""
 
-    id: str
-    source: str
-    note: str = ""
     given: Given = Given()
-    carried_by: tuple[Literal["core", "asgi"], ...] | None = None
     steps: tuple[Step, ...]
 
 
-class Quote(Data, frozen=True, kw_only=True):
-    """A literal of the seed and the line it stands on."""
-
-    text: str
-    line: int
-
-
-class VectorFile(Data, frozen=True, kw_only=True):
-    """One file; a case with a single request is written without `steps`."""
-
-    about: str
-    literals: tuple[Quote, ...]
+class VectorFile(vectors_common.VectorFile, frozen=True, kw_only=True):
     cases: tuple[Case, ...]
 
 
 STEP_MEMBERS = ("at", "change", "request", "app", "app_sees", "app_calls", "want")
 
 
-def _with_steps(case: dict[str, Any]) -> dict[str, Any]:
-    single = {name: case[name] for name in STEP_MEMBERS if name in case}
-    if not single:
-        return case
-    if "steps" in case:
-        raise ValueError(f"{case.get('id')}: either steps or one request")
-    return {name: case[name] for name in case if name not in single} | {"steps": [single]}
-
-
 def read(name: str) -> dict[str, Any]:
     """A file as JSON, every case with `steps`; nothing is checked yet."""
-    raw: dict[str, Any] = msgspec.json.decode((DIRECTORY / f"{name}.json").read_bytes())
-    raw["cases"] = [_with_steps(case) for case in raw["cases"]]
-    return raw
+    return vectors_common.read(DIRECTORY / f"{name}.json", STEP_MEMBERS)
 
 
 def load_file(name: str) -> VectorFile:
-    """A whole file, but for what only `order.json` has (`vectors_minhakonta_order` reads that).
-
-    Raises `msgspec.ValidationError` with the path of what does not fit.
-    """
-    raw = read(name)
-    if name == "order":
-        raw = {member: raw[member] for member in ("about", "literals", "cases")}
-    return msgspec.convert(raw, VectorFile)
+    """A whole file, but for what only `order.json` has (`vectors_minhakonta_order` reads that)."""
+    return vectors_common.load_file(DIRECTORY / f"{name}.json", STEP_MEMBERS, VectorFile)
 
 
 def load(name: str) -> list[Case]:

@@ -3,7 +3,7 @@ counter of refused attempts, verdicts on certificates (the case gives them; `pki
 own), clock, application.
 """
 
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -20,13 +20,12 @@ from guarita.asks import (
     Outage,
     VerifyCertificate,
 )
-from guarita.decision import Admit, Decision, End, Outcome, Pairs, Refuse
-from guarita.drivers import run
-from guarita.facts import Facts, Headers, PresentedCertificate
+from guarita.decision import Pairs
+from guarita.facts import Headers, PresentedCertificate
 from guarita.layers.certificate import ClientCertificate
 from guarita.layers.lockout import Lockout
 from guarita.outage import OnOutage
-from guarita.pipeline import Layer, decide, settle
+from guarita.pipeline import Layer
 from guarita.profile import Profile
 from guarita.profiles.delfinance import PRODUCTION, UNSAFE_NO_CERTIFICATE_NO_ALLOWLIST
 from guarita.records import (
@@ -38,9 +37,15 @@ from guarita.records import (
     KeyStatus,
     Verified,
 )
-from guarita.serving.edge import NO_PROXIES, TrustedProxies
+from guarita.serving.backend import Backend
+from guarita.serving.certificates import CertificateHeader
+from guarita.serving.edge import NO_PROXIES
 from tests import vectors_delfinance as v
+from tests import worlds_common
+from tests.doors import through_core
+from tests.vectors_common import Wire
 from tests.vectors_delfinance_world import NOW, PRINCIPALS, Principal
+from tests.worlds_common import changed
 
 ENVIRONMENTS = {
     "production": PRODUCTION,
@@ -70,24 +75,19 @@ class CountingStore:
         return sum(sum(counts.values()) for (of, *_), counts in self.windows.items() if of == key)
 
 
-class World:
-    """Everything around the gate: keys, counter, verdicts on certificates, clock, application. The
-    clock moves only when a step does.
-    """
+class World(worlds_common.World):
+    """Keys, counter, verdicts on certificates, clock, application."""
+
+    secure = True
 
     def __init__(self, given: v.Given, first: v.Request | None = None, at: float = NOW) -> None:
-        self.at = at
+        profile = _profile(given.environment, given.settings)
+        super().__init__(profile, given.settings.trusted_proxies, at)
         self.given = given
         self.application = v.Answer()
-        self.calls = 0
         self.blocks: list[BlockKey] = []
-        self.asked: list[Ask] = []
-        self.noted: list[Decision] = []
         self.store = CountingStore()
         self.outage = v.Outage()
-        proxies = given.settings.trusted_proxies
-        self.proxies = TrustedProxies(proxies) if proxies is not None else NO_PROXIES
-        self.profile = _profile(given.environment, given.settings)
         self.accounts = {
             "acc_1": Account("acc_1", "First"),
             "acc_2": Account("acc_2", "Other"),
@@ -108,7 +108,7 @@ class World:
             headers=(("x-delbank-api-key", "{api_key}"), *headers),
         )
         for _ in range(earlier.times):
-            self.decided(request.wire())
+            through_core(self, request.wire())
 
     def apply(self, change: v.Change | None) -> None:
         """What an operator does between two requests."""
@@ -161,47 +161,34 @@ class World:
                 return msgspec.structs.replace(key, account=self.accounts[principal.account])
         return None
 
-    def presented(self, wire: v.Wire) -> PresentedCertificate | None:
+    def backend(self) -> Backend:
+        return Backend(self, self, self, blocker=self, certificates=self)
+
+    def presented(self, wire: Wire) -> PresentedCertificate | None:
         """The certificate of a request; its one "DER" is what the case says of it."""
+        assert isinstance(wire, v.Wire)
         if wire.certificate is None:
             return None
         return PresentedCertificate((msgspec.json.encode(wire.certificate),), self.at, "tls-1")
 
-    def decided(self, wire: v.Wire) -> tuple[Decision, Outcome, Pairs]:
-        """What the pipeline decides on a request, how it is answered, and the headers that settling
-        adds; the application's answer is put in by hand.
-        """
-        headers = Headers(wire.headers)
-        client = self.proxies.client(wire.peer, headers.all(b"x-forwarded-for"))
-        facts = Facts(
-            wire.method,
-            wire.path.decode("latin-1"),
-            wire.query,
-            headers,
-            wire.peer,
-            client,
-            self.at,
-            "ray",
-            "token",
-            self.presented(wire),
-        )
-        layers = self.profile.route_class(facts.method, facts.path).layers
-        decision = run(decide(layers, facts), self.answer)
-        if isinstance(decision.result, Admit):
-            self.calls += 1
-            app = self.application
-            outcome = Outcome(End.ANSWERED, app.status, header_pairs(app), app.body.encode())
-        else:
-            assert isinstance(decision.result, Refuse), "nothing is ever replayed here"
-            said = self.profile.respond(decision.result)
-            reason = decision.result.reason
-            outcome = Outcome(End.ANSWERED, said.status, said.headers, said.body, reason)
-        return decision, outcome, run(settle(decision.settles, outcome), self.answer)
+    def certificate_header(self, wire: Wire) -> CertificateHeader | None:
+        return None if self.proxies is NO_PROXIES else _Edge(self.presented(wire))
+
+    def answered(self) -> tuple[int, Pairs, bytes]:
+        app = self.application
+        pairs = tuple((name.encode(), value.encode()) for name, value in app.headers)
+        return app.status, pairs, app.body.encode()
 
 
-def header_pairs(app: v.Answer) -> list[tuple[bytes, bytes]]:
-    """The headers of the application's answer."""
-    return [(name.encode(), value.encode()) for name, value in app.headers]
+class _Edge(CertificateHeader):
+    """A trusted edge passes on the case's certificate; how it is written is tested elsewhere."""
+
+    def __init__(self, passed_on: PresentedCertificate | None) -> None:
+        super().__init__("rfc9440")
+        self.passed_on = passed_on
+
+    def presented(self, headers: Headers, arrival: float) -> PresentedCertificate | None:
+        return self.passed_on
 
 
 def _key(principal: Principal, state: v.KeyState) -> ApiKey:
@@ -245,16 +232,15 @@ def _profile(environment: str, settings: v.Settings) -> Profile:
     profile = ENVIRONMENTS[environment]
     replacements: list[Layer] = []
     for layer in profile.classes[0].layers:
-        changed: dict[str, Any] = {}
+        other: dict[str, Any] = {}
         if isinstance(layer, Lockout):
             limits = ("address_limit", "key_limit", "key_addresses")
-            changed = {name: getattr(settings, name) for name in limits}
+            other = {name: getattr(settings, name) for name in limits}
             if settings.lockout_on_outage is not None:
-                changed["on_outage"] = OnOutage(settings.lockout_on_outage)
+                other["on_outage"] = OnOutage(settings.lockout_on_outage)
         elif isinstance(layer, ClientCertificate):
-            changed = {"ttl_s": settings.validation_ttl_s}
-        changed = {name: value for name, value in changed.items() if value is not None}
-        if changed:
-            present = {field: getattr(layer, field) for field in cast(Any, layer).__struct_fields__}
-            replacements.append(cast(Any, type(layer))(**{**present, **changed}))
+            other = {"ttl_s": settings.validation_ttl_s}
+        other = {name: value for name, value in other.items() if value is not None}
+        if other:
+            replacements.append(changed(layer, other))
     return profile.with_layers(*replacements)

@@ -97,7 +97,8 @@ def decode_segment(segment: str) -> str | None:
     """One path segment decoded, or None where some program further on might read another path: it
     is empty or a dot segment (also before a ";" parameter), is not ASCII or not UTF-8 once decoded,
     is badly encoded, encodes what needs no encoding, is still encoded after one decoding, or holds
-    a separator ("/", "\\", "?", "#") or a control character.
+    "/", "\\" or a control character, encoded or not, or a plain "?" or "#", which would end the
+    path. Encoded ("%3F", "%23") these two are part of a value.
     """
     if not segment.isascii() or "?" in segment or "#" in segment:
         return None

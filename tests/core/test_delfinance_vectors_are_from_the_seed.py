@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.vectors_delfinance import FILES, Case, Step, load, load_file
-from tests.vectors_delfinance_order import exclusive_pair, load_order, order_cases
+from tests.vectors_delfinance_order import load_order, order_cases
 from tests.vectors_delfinance_world import PRINCIPALS, REASONS
+from tests.vectors_order import exclusive_pair
 
 SPEC = Path(__file__).resolve().parents[3] / "shared" / "spec"
 PLACEHOLDERS = {"{api_key}", "{account_id}"}

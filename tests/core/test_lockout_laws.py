@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from tests import vectors_delfinance as v
-from tests.doors_delfinance import DOORS, through_core
+from tests.doors import DOORS, through_core
 from tests.vectors_delfinance_world import NOW, OTHER_SERIAL, OTHER_SHA256, SERIAL, SHA256
 from tests.worlds_delfinance import World
 

@@ -184,7 +184,8 @@ def test_a_static_path_is_found_exactly_as_written(row: Row, data: st.DataObject
 
 
 @pytest.mark.parametrize(
-    "segment", ["%c3%a9", "a%20b", "%3A", "a:b", "%e2%82%ac", "*", "a@b", "x.y", "..."]
+    "segment",
+    ["%c3%a9", "a%20b", "%3A", "a:b", "%e2%82%ac", "*", "a@b", "x.y", "...", "a%3Fb", "a%23b"],
 )
 def test_a_parameter_may_hold_what_had_to_be_encoded(segment: str) -> None:
     match = TABLE.match("GET", f"{PREFIX}/transactions/tag/{segment}")

@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from tests.vectors_minhakonta import FILES, Case, Header, Step, load, load_file, octets
-from tests.vectors_minhakonta_order import exclusive_pair, load_order, order_cases
+from tests.vectors_minhakonta_order import load_order, order_cases
 from tests.vectors_minhakonta_world import PERMISSIONS, PRINCIPALS
+from tests.vectors_order import exclusive_pair
 
 SPEC = Path(__file__).resolve().parents[3] / "shared" / "spec"
 PLACEHOLDERS = {"{client_id}", "{client_secret}", "{basic}"}

@@ -80,6 +80,15 @@ async def test_the_servers_own_scope_is_not_changed(world: World) -> None:
         "x_http_method_override",
         "x-http-method",
         "x-method-override",
+        "x-original-url",
+        "X-Original-URL",
+        "X-ORIGINAL-Url",
+        "x_original_url",
+        "X-Original_URL",
+        "x-rewrite-url",
+        "X-Rewrite-URL",
+        "x_rewrite_url",
+        "x-rewrite_url",
     ],
 )
 async def test_headers_that_pose_never_reach_the_application(world: World, name: str) -> None:

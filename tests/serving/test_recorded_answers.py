@@ -39,6 +39,14 @@ async def test_an_error_answer_streams_and_releases(world: World, status: int) -
     assert await executes_again(world)
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 304, 307, 308])
+async def test_a_3xx_is_unknown(world: World, status: int) -> None:
+    """Neither a success to replay nor an error after which the payment may be tried again."""
+    reply = await post(world, answers(status, b"", (b"location", b"/1"))).answer()
+    assert (reply.status, reply.one("location")) == (status, "/1")
+    assert await is_unknown(world)
+
+
 async def test_a_body_in_many_chunks_is_recorded_whole(world: World) -> None:
     chunks = [part(b"%d," % number, more=True) for number in range(100)]
     app = Stage(start(201, (b"location", b"/1"), (b"x-other", b"o")), *chunks, part(b""))

@@ -8,6 +8,8 @@ import logging
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import asdict
+
 from guarita.asks import CountHit, Outage
 from guarita.cli.authority import DAY_S, publish
 from guarita.cli.folder_lock import FolderLock
@@ -74,6 +76,20 @@ class Apart:
         return self._counters.answer(ask)
 
 
+def fixed(loaded: Loaded) -> dict[str, object]:
+    """The settings that only a restart can change, by their names in the file."""
+    settings = loaded.settings
+    tables = {"data": settings.data, "decision_log": settings.decision_log}
+    found = {
+        f"[{table}] {name}": value
+        for table, one in tables.items()
+        for name, value in asdict(one).items()
+    }
+    found["[data] folder"] = (settings.data.folder, loaded.data)
+    found["[process] event_loop"] = settings.process.event_loop
+    return found
+
+
 class State:
     """The open data folder and all that answers from it.
 
@@ -85,10 +101,8 @@ class State:
     def __init__(self, loaded: Loaded) -> None:
         settings = loaded.settings
         self._stack = ExitStack()
-        self._data = settings.data
-        self._log_settings = settings.decision_log
-        self._event_loop = settings.process.event_loop
-        self._path = loaded.data
+        self._fixed = fixed(loaded)
+        self._counters = settings.data.counters
         self._backends: dict[str, Backend] = {}
         self.certificates = Certificates()
         with ExitStack() as stack:
@@ -130,7 +144,7 @@ class State:
         backend = self._backends.get(profile)
         if backend is None:
             counters: Answerer = MemoryStore()
-            if self._data.counters == "shared":
+            if self._counters == "shared":
                 # Under their own names the two that exist count together with the middleware.
                 counters = self._durable if profile in BUILT_IN else Apart(self._durable, profile)
             backend = self._backends[profile] = Backend(
@@ -144,16 +158,7 @@ class State:
 
     def check(self, loaded: Loaded) -> None:
         """Raises RefusedError where a configuration read anew changes what only a restart can."""
-        changed = [
-            name
-            for name, before, after in (
-                ("[data] folder", self._path, loaded.data),
-                ("[data]", self._data, loaded.settings.data),
-                ("[decision_log]", self._log_settings, loaded.settings.decision_log),
-                ("[process] event_loop", self._event_loop, loaded.settings.process.event_loop),
-            )
-            if before != after
-        ]
+        changed = [name for name, value in fixed(loaded).items() if value != self._fixed[name]]
         if changed:
             raise RefusedError(f"{' and '.join(changed)} cannot change while running: restart")
 

@@ -69,21 +69,27 @@ class Exchange:
             await self.fail()
             raise
         result = decision.result
-        if isinstance(result, Admit):
+        try:
+            if isinstance(result, Admit):
+                if gate.decision_log is not None:
+                    gate.decision_log.add(gate.profile, route_class, facts, decision, 0)
+                await Admitted(self, decision).run()
+                return
+            more: Pairs = ()
+            if isinstance(result, Refuse):
+                response = gate.profile.respond(result)
+            else:
+                response = result.response
+                if response.status != 204:  # RFC 9110 section 8.6
+                    more = ((b"content-length", b"%d" % len(response.body)),)
             if gate.decision_log is not None:
-                gate.decision_log.add(gate.profile, route_class, facts, decision, 0)
-            await Admitted(self, decision).run()
-            return
-        more: Pairs = ()
-        if isinstance(result, Refuse):
-            response = gate.profile.respond(result)
-        else:
-            response = result.response
-            if response.status != 204:  # RFC 9110 section 8.6
-                more = ((b"content-length", b"%d" % len(response.body)),)
-        if gate.decision_log is not None:
-            gate.decision_log.add(gate.profile, route_class, facts, decision, response.status)
-        await self.reply(decision, response, more)
+                gate.decision_log.add(gate.profile, route_class, facts, decision, response.status)
+            await self.reply(decision, response, more)
+        except Exception:
+            # A bug of ours; where the application raised, all this has been done already.
+            added = self.settle(decision, Outcome(End.FAILED))
+            await self.fail(added if isinstance(added, tuple) else await added)
+            raise
 
     # --- asks -------------------------------------------------------------------------------------
 

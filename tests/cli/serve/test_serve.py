@@ -101,9 +101,9 @@ def test_a_mistake_keeps_the_configuration_in_force(files: Files, merchant: Merc
         )
         gateway.wait_for("cannot listen on 192.0.2.1:8443: it is no address of this machine")
         gateway.hang_up(files.text(data='counters = "shared"'))
-        gateway.wait_for("[data] cannot change while running: restart")
+        gateway.wait_for("[data] counters cannot change while running: restart")
         gateway.hang_up(files.text().replace('"data"', '"other"'))
-        gateway.wait_for("[data] folder")
+        gateway.wait_for("[data] folder cannot change while running: restart")
         assert get(connection, BALANCE, merchant.headers)[0] == 200
         gateway.reload(files.text())
 

@@ -128,3 +128,28 @@ def test_a_payment_whose_client_has_gone_is_recorded_before_the_end(
         response.read()
         assert (response.status, response.getheader("x-idempotent-replay")) == (200, "true")
     assert len(upstream.seen) == 1
+
+
+def test_a_payment_that_is_cut_off_is_unknown(
+    files: Files, merchant: Merchant, upstream: Upstream
+) -> None:
+    """The grace is over and the upstream has not answered: a retry executes nothing."""
+    files.file.write_text(files.text().replace("grace_s = 20", "grace_s = 0.2"))
+    body = b'{"amount":1}'
+    signed = merchant.signed(body, Idempotency_Key="k1")
+    gateway = Gateway(files.file)
+    upstream.hold.clear()
+    client = gateway.connect()
+    client.request("POST", PAY, body, signed)
+    assert upstream.begun.wait(DEADLINE_S)
+    gateway.process.send_signal(signal.SIGTERM)
+    with pytest.raises((http.client.HTTPException, ConnectionError)):
+        client.getresponse()
+    assert gateway.ended() == 0, gateway.log
+    upstream.hold.set()
+    with serving(files.file) as again:
+        client = again.connect()
+        client.request("POST", PAY, body, signed)
+        response = client.getresponse()
+        assert (response.status, b"is unknown" in response.read()) == (409, True)
+    assert len(upstream.seen) == 1

@@ -67,9 +67,11 @@ async def test_2xx_of_unknown_length_too_long_to_be_recorded(world: World) -> No
         assert await is_unknown(one)
 
 
-async def test_3xx_is_not_recorded(world: World) -> None:
-    async with site(world, answering(answer(303, b""))) as one:
-        assert (await one.post("k")).status == 303
+@pytest.mark.parametrize("status", [301, 302, 303, 304, 307, 308])
+@pytest.mark.parametrize("body", [b"", b"moved"])
+async def test_3xx_is_not_recorded(world: World, status: int, body: bytes) -> None:
+    async with site(world, answering(answer(status, body if status != 304 else b""))) as one:
+        assert (await one.post("k")).status == status
         assert await is_unknown(one)
 
 

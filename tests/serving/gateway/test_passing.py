@@ -30,6 +30,20 @@ async def test_requests_of_one_connection_are_answered_in_order(world: World) ->
         assert one.upstream.accepted == 1
 
 
+@pytest.mark.parametrize(
+    ("sent", "arrives"),
+    [("?", ""), ("", ""), ("??", "??"), ("?a", "?a"), ("?a=%3f&b=c%20d+", "?a=%3f&b=c%20d+")],
+)
+@pytest.mark.parametrize("path", [BALANCE, "/up/a"])
+async def test_queries_arrive_as_sent_but_an_empty_one(
+    world: World, path: str, sent: str, arrives: str
+) -> None:
+    """A path with "?" arrives without it, as docs/gateway.md says."""
+    async with site(world, answering(answer()), settings=OPEN) as one:
+        assert (await one.get(path + sent)).status == 200
+        assert one.upstream.seen[0].split(b" ")[1] == (path + arrives).encode()
+
+
 @pytest.mark.parametrize("parts", [1, 3])
 async def test_head(world: World, parts: int) -> None:
     raw = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n"

@@ -3,6 +3,7 @@ Who asks learns of it, and the reservation says whether anything can have been e
 """
 
 import asyncio
+import math
 import socket
 
 import pytest
@@ -31,6 +32,22 @@ async def test_an_upstream_that_cannot_be_reached(world: World) -> None:
         assert world.states() == []
         one.pool.target = real
         assert await executes_again(one)
+
+
+async def test_no_connection_is_free(world: World) -> None:
+    """As one that cannot be reached: the request was never sent."""
+    async with site(world, answering()) as one:
+        one.pool._most = 1
+        first = asyncio.create_task(one.get())
+        await until(lambda: one.executed)
+        second = asyncio.create_task(one.post("k"))
+        await until(lambda: one.pool._waiting)
+        one.pool._waiting[0].since = -math.inf  # `connect_s` has passed
+        one.pool.tick()
+        assert is_the_gates(await second, 502)
+        assert (world.states(), one.executed) == ([], 1)
+        one.too_late()
+        assert is_the_gates(await first, 504)
 
 
 ENDS: dict[str, tuple[bytes, ...]] = {
@@ -125,3 +142,52 @@ async def test_broken_off_inside_an_answer_too_long_to_be_recorded(world: World)
         assert (await client.head()).status == 200
         assert len(await client.rest()) == 2500
         assert await is_unknown(one)
+
+
+@pytest.mark.parametrize("status", [404, 422, 500, 503])
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("end", ["closes", "resets", "says more", "is too late"])
+async def test_an_error_answer_that_is_not_whole_releases(
+    world: World, status: int, chunked: bool, end: str
+) -> None:
+    """It counts by its status from its beginning; the caller sees a broken transfer."""
+    go = asyncio.Event()
+    head, _, body = answer(status, b"what was wrong").partition(b"\r\n\r\n")
+    begun = [head + b"\r\n\r\n" + body[:4], body[4:] + b" and more"]
+    if chunked:
+        head = b"HTTP/1.1 %d Said\r\nTransfer-Encoding: chunked\r\n\r\n" % status
+        begun = [head + b"4\r\n%b\r\n" % body[:4], b"no size\r\n"]
+
+    async def play(peer: Peer) -> None:
+        await peer.request()
+        await peer.say(begun[0])
+        await go.wait()
+        if end == "says more":
+            await peer.say(begun[1])
+        elif end == "resets":
+            peer.reset()
+        elif end == "closes":
+            peer.close()
+        await peer.gone()
+
+    async with site(world, play, answering(answer())) as one:
+        client = await one.client()
+        client.send(one.request(key="k"))
+        reply = await client.head()
+        assert (reply.status, reply.get("idempotency-key")) == (status, b"k")
+        go.set()
+        if end == "is too late":
+            one.too_late()
+        rest = await client.rest()
+        assert body[:4] in rest
+        assert not rest.endswith((body[4:], b"0\r\n\r\n")), "it looks whole"
+        assert world.states() == []
+        assert await executes_again(one)
+
+
+async def test_an_error_answer_to_be_converted_that_is_not_whole(world: World) -> None:
+    """It is held, as a 2xx is, so nothing has begun: 502 and unknown."""
+    async with site(world, answering(answer(422, b'{"a_b":1}')[:-3], close=True)) as one:
+        reply = await one.post("k", more=[("X-Key-Case", "camelCase")])
+        assert is_the_gates(reply, 502)
+        assert world.states() == [State.OUTCOME_UNKNOWN]
