@@ -72,10 +72,17 @@ class Answering(Exchange, eq=False):
 
     def whole(self, status: int, pairs: Pairs, body: bytes) -> None:
         """A response that arrived in one piece."""
+        self.status, self.pairs, self.chunks = status, pairs, [body]
+        self.gate.stages.answered.add(self)
+
+    def conclude(self) -> None:
+        """Work on such a response. Raises nothing."""
+        if self.answered or self.faulty:
+            return
         try:
-            pairs = self.without_own(pairs)
+            status, pairs = self.status, self.without_own(self.pairs)
             self.must_hold(status, pairs)
-            self.complete(status, pairs, body)
+            self.complete(status, pairs, self.chunks[0])
         except Exception as error:
             self.fault(error)
 

@@ -34,17 +34,16 @@ class Exchange(Asking, eq=False):
     """One request, from its beginning to its being handed on; `Answering` adds the rest."""
 
     def begin(self) -> None:
-        """Decide on the request."""
+        """Decide on the request. Raises nothing."""
         gate, facts = self.gate, self.facts
         try:
             if gate.unguarded.any and gate.unguarded.covers(facts.path):
-                self.forward(None)
+                gate.stages.admitted.add(self)
                 return
             layers = gate.profile.route_class(facts.method, facts.path).layers
+            run_calling(decide(layers, facts), self.answer, self.decided, self.undecided)
         except Exception as error:
             self.fault(error)
-            return
-        run_calling(decide(layers, facts), self.answer, self.decided, self.undecided)
 
     # --- decision ---------------------------------------------------------------------------------
 
@@ -56,7 +55,7 @@ class Exchange(Asking, eq=False):
         try:
             if decision.result is ADMIT:
                 self.note(decision, 0)
-                self.forward(decision)
+                self.gate.stages.admitted.add(self)
             else:
                 self.turn_away(decision)
         except Exception as error:
@@ -101,9 +100,16 @@ class Exchange(Asking, eq=False):
 
     # --- handing on -------------------------------------------------------------------------------
 
-    def forward(self, decision: Decision | None) -> None:
-        """Send the request to the upstream; `decision` is None for an unguarded path."""
-        gate, facts, request = self.gate, self.facts, self.request
+    def hand_on(self) -> None:
+        """Send the request to the upstream. Raises nothing."""
+        try:
+            self.forward()
+        except Exception as error:
+            self.fault(error)
+
+    def forward(self) -> None:
+        """What `hand_on` does; without a decision for an unguarded path."""
+        gate, facts, request, decision = self.gate, self.facts, self.request, self.decision
         query, body, known = facts.query, self.body, None
         if decision is not None:
             known = decision.known

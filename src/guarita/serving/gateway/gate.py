@@ -21,6 +21,7 @@ from guarita.serving.edge import NO_PROXIES, TrustedProxies
 from guarita.serving.gateway.answering import Answering
 from guarita.serving.gateway.failures import Failures
 from guarita.serving.gateway.forward import Forwarding
+from guarita.serving.gateway.stages import Stages
 from guarita.serving.ray import RAY_HEADER, new_ray
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Gate:
         upstream: where admitted requests go.
         settings: the rest.
         decision_log: takes note of every decision.
+        stages: those of the event loop; a gate that is alone on it makes its own.
         clock: Unix time in seconds.
         sleep: waits so many seconds.
     """
@@ -64,6 +66,7 @@ class Gate:
         settings: Settings = Settings(),  # noqa: B008 - immutable
         *,
         decision_log: "DecisionLog | None" = None,
+        stages: Stages | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
@@ -76,6 +79,7 @@ class Gate:
         self.upstream = upstream
         self.failures = Failures(upstream.target.authority)
         self.decision_log = decision_log
+        self.stages = Stages() if stages is None else stages
         self.clock = clock
         self.sleep = sleep
         self.forwarding = settings.forwarding
@@ -91,7 +95,7 @@ class Gate:
         self.unguarded = Unguarded(settings.unsafe_unguarded_paths)
 
     def begin(self, request: "Request") -> None:
-        """A request's head has arrived: decide on it."""
+        """A request's head has arrived: decide on it, with those that come in the same turn."""
         head = request.head
         facts = facts_of(
             head.method,
@@ -110,7 +114,7 @@ class Gate:
             # Before any credential is looked at: it may have crossed a network in the clear.
             answering.decided(Decision(Refuse(MALFORMED_REQUEST), Known(), [], []))
             return
-        answering.begin()
+        self.stages.begun.add(answering)
 
     def malformed(
         self, peer: str | None, secure: bool, bad: "BadHead"

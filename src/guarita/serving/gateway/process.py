@@ -17,6 +17,7 @@ from msgspec import Struct
 from guarita.serving.backend import Backend
 from guarita.serving.gateway.listening import Listen
 from guarita.serving.gateway.site import Listener, Site, SitePlan, by_address
+from guarita.serving.gateway.stages import Stages
 
 if TYPE_CHECKING:
     from guarita.serving.asgi import DecisionLog
@@ -61,6 +62,7 @@ class Process:
         self._backend_of = backend_of
         self._decision_log = decision_log
         self._reload = reload
+        self._stages = Stages()
         self._sites: dict[str, Site] = {}
         self._listeners: dict[tuple[Listen, int], Listener] = {}
         self._serving: Mapping[tuple[Listen, int], SitePlan] = {}
@@ -90,7 +92,7 @@ class Process:
         new = self._bind({key: one for key, one in wanted.items() if key not in self._listeners})
         try:
             fresh = {
-                one.name: Site(one, self._backend_of, self._decision_log)
+                one.name: Site(one, self._backend_of, self._decision_log, self._stages)
                 for one in plan.sites
                 if one.name not in self._sites
             }

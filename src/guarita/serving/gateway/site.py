@@ -19,6 +19,7 @@ from guarita.serving.gateway.gate import Gate, Settings
 from guarita.serving.gateway.handshakes import Acceptor
 from guarita.serving.gateway.listening import BACKLOG, TLS, Listen, bound, where
 from guarita.serving.gateway.published import PublishesList
+from guarita.serving.gateway.stages import Stages
 from guarita.serving.http1.connections import Connections, Entrance
 from guarita.serving.http1.limits import Limits
 from guarita.serving.upstream.pool import Upstream
@@ -78,9 +79,11 @@ class Site:
         plan: SitePlan,
         backend_of: Callable[[str], Backend],
         decision_log: "DecisionLog | None",
+        stages: Stages | None = None,
     ) -> None:
         self._backend_of = backend_of
         self._decision_log = decision_log
+        self._stages = Stages() if stages is None else stages
         self.plan = plan
         self.upstreams = [self._new_upstream(plan)]
         self.connections = Connections(self._handler(plan), plan.limits, exempt=self._trusts)
@@ -100,8 +103,8 @@ class Site:
 
     @property
     def calls(self) -> int:
-        """How many requests to the upstream are under way."""
-        return sum(one.calls for one in self.upstreams)
+        """How many requests to the upstream are under way, or wait for their turn (of any site)."""
+        return sum(one.calls for one in self.upstreams) + len(self._stages.turn)
 
     @staticmethod
     def _new_upstream(plan: SitePlan) -> Upstream:
@@ -115,6 +118,7 @@ class Site:
             self.upstreams[-1],
             plan.settings,
             decision_log=self._decision_log,
+            stages=self._stages,
         )
         return gate if plan.crl_folder is None else PublishesList(gate, plan.crl_folder)
 
