@@ -20,7 +20,7 @@ from tests.serving.gateway.injected import (
     is_dropped,
     once,
 )
-from tests.serving.gateway.support import answer, is_the_gates, is_unknown, site
+from tests.serving.gateway.support import is_the_gates, is_unknown, site
 from tests.serving.upstream.support import answering, until
 from tests.serving.worlds import World
 
@@ -116,18 +116,32 @@ async def test_a_settlement_that_raises_at_once(
     assert bugs(caplog) == ["settled"]
 
 
-async def test_a_client_that_goes_while_a_settlement_waits(
-    world: World, monkeypatch: Any, caplog: Any
-) -> None:
+async def test_a_client_that_goes_while_a_settlement_waits(world: World) -> None:
+    """Nothing more of the answer is collected meanwhile, and all of it is taken afterwards."""
     go = held_back(world)
-    async with site(world, answering(answer())) as one:
-        monkeypatch.setattr(Call, "resume", broken)
+    async with site(world, answering(CHUNKED), settings=SHORT) as one:
         client = await one.client()
         client.send(one.request(key="k"))
-        await until(lambda: "Record" in world.asked_kinds())
+        await until(lambda: "LoseOutcome" in world.asked_kinds())
         client.leave()
         await until(lambda: not len(one.connections))
+        [connection] = one.pool._open
+        call = connection.call
+        assert call is not None
+        assert call.paused
         go.set()
-        await until(lambda: world.states() == [State.STORED])
-        assert one.pool.connections == 1
+        await until(lambda: world.states() == [State.OUTCOME_UNKNOWN])
+        await until(lambda: not call.paused)
+
+
+async def test_a_client_that_goes_while_its_answer_is_passed_on(
+    world: World, monkeypatch: Any, caplog: Any
+) -> None:
+    async with site(world, answering(CHUNKED), settings=SHORT) as one:
+        client = await one.client()
+        client.send(one.request(key="k"))
+        assert (await client.head()).status == 200
+        monkeypatch.setattr(Call, "resume", broken)
+        client.leave()
+        await is_dropped(one)
     assert bugs(caplog) == ["answered"]

@@ -174,8 +174,9 @@ class Exchange(Asking, eq=False):
         try:
             if not self.holds() and (self.facts.method in SAFE or not call.sent or self.answered):
                 call.cancel()
-            else:
-                call.resume()  # nobody is too slow any more
+            elif self.answered:
+                # Nobody is too slow any more. Before that, what is paused waits for a store.
+                call.resume()
         except Exception as error:
             self.fault(error)
 

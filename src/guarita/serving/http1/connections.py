@@ -163,9 +163,11 @@ class Connections:
 
     def _on_timer(self) -> None:
         self._timer = None
-        self.tick()
-        if self._open:
-            self._wait()
+        try:
+            self.tick()
+        finally:  # a bug below must not end all deadlines
+            if self._open:
+                self._wait()
 
     # --- the end
     # ------------------------------------------------------------------------------------------

@@ -210,6 +210,8 @@ class Upstream:
 
     def _on_timer(self) -> None:
         self._ticking = None
-        self.tick()
-        if self._open or self._waiting or self._connecting:
-            self._wait()
+        try:
+            self.tick()
+        finally:  # a bug below must not end all deadlines
+            if self._open or self._waiting or self._connecting:
+                self._wait()
