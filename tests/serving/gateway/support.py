@@ -34,6 +34,23 @@ def answer(status: int = 200, body: bytes = PAID, fields: bytes = JSON) -> bytes
     )
 
 
+def request_bytes(
+    world: World,
+    method: str = "POST",
+    path: str = PAY,
+    body: bytes | None = PAYMENT,
+    key: str | None = None,
+    more: Headers | None = None,
+) -> bytes:
+    """A good request; `body` None: without one."""
+    headers = world.credentials.headers(body, key) + (more or [])
+    lines = [f"{method} {path} HTTP/1.1", "Host: api.test"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    if body is not None:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + (body or b"")
+
+
 @dataclass
 class Reply:
     status: int
@@ -130,21 +147,9 @@ class Site:
         self.clients.append(client)
         return client
 
-    def request(
-        self,
-        method: str = "POST",
-        path: str = PAY,
-        body: bytes | None = PAYMENT,
-        key: str | None = None,
-        more: Headers | None = None,
-    ) -> bytes:
-        """A good request; `body` None: without one."""
-        headers = self.world.credentials.headers(body, key) + (more or [])
-        lines = [f"{method} {path} HTTP/1.1", "Host: api.test"]
-        lines += [f"{name}: {value}" for name, value in headers]
-        if body is not None:
-            lines.append(f"Content-Length: {len(body)}")
-        return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + (body or b"")
+    def request(self, *args: Any, **more: Any) -> bytes:
+        """A good request; see `request_bytes`."""
+        return request_bytes(self.world, *args, **more)
 
     async def ask(self, raw: bytes) -> Reply:
         """One request over a connection of its own."""

@@ -75,3 +75,21 @@ async def test_a_bug_in_one_item_keeps_nothing_from_the_others(
         await turns()
     assert at.done == ["first a", "first bug", "first b", "second a", "second b"]
     assert [record.getMessage() for record in caplog.records] == ["a step of a request failed"]
+
+
+async def test_nothing_an_item_raises_ends_the_stages(caplog: pytest.LogCaptureFixture) -> None:
+    """A cancellation, for one, is no `Exception`."""
+    at, turn = [], Turn()
+
+    def work(item: str) -> None:
+        at.append(item)
+        if item == "b":
+            raise asyncio.CancelledError
+
+    stage = turn.stage(work)
+    for item in "abc":
+        stage.add(item)
+    await turns()
+    stage.add("d")
+    await turns()
+    assert at == ["a", "b", "c", "d"]

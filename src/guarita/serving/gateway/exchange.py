@@ -102,6 +102,8 @@ class Exchange(Asking, eq=False):
 
     def hand_on(self) -> None:
         """Send the request to the upstream. Raises nothing."""
+        if self.answered or self.faulty:
+            return
         try:
             self.forward()
         except Exception as error:

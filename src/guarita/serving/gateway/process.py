@@ -11,6 +11,7 @@ import logging
 import signal
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from msgspec import Struct
 
@@ -18,6 +19,7 @@ from guarita.serving.backend import Backend
 from guarita.serving.gateway.listening import Listen
 from guarita.serving.gateway.site import Listener, Site, SitePlan, by_address
 from guarita.serving.gateway.stages import Stages
+from guarita.serving.upstream.pool import Upstream
 
 if TYPE_CHECKING:
     from guarita.serving.asgi import DecisionLog
@@ -67,7 +69,9 @@ class Process:
         self._listeners: dict[tuple[Listen, int], Listener] = {}
         self._serving: Mapping[tuple[Listen, int], SitePlan] = {}
         self._leaving: set[asyncio.Task[None]] = set()
-        self._left: list[Site] = []
+        # Those of requests that began before a reload as well: they are alive as long as they can
+        # be sent to.
+        self._upstreams: WeakSet[Upstream] = WeakSet()
         self._reloading = asyncio.Lock()
         self.grace_s = 30.0
 
@@ -108,6 +112,7 @@ class Process:
             if one.name in self._sites:
                 self._sites[one.name].become(one)
         self._sites |= fresh
+        self._upstreams.update(site.upstream for site in self._sites.values())
         for key in [key for key in self._listeners if key not in wanted]:
             self._listeners.pop(key).close(plan.grace_s)
         self._listeners |= new
@@ -133,7 +138,7 @@ class Process:
 
     def _retire(self, site: Site, grace_s: float) -> None:
         """A site that is served no more: its connections end after the response they are at."""
-        self._left.append(site)
+        site.upstream.retire()
         task = asyncio.get_running_loop().create_task(site.connections.close(grace_s))
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
@@ -162,19 +167,21 @@ class Process:
         for listener in self._listeners.values():
             listener.close(self.grace_s)
         self._listeners.clear()
-        sites = [*self._sites.values(), *self._left]
         closing = [site.connections.close(self.grace_s) for site in self._sites.values()]
         await asyncio.gather(*closing, *self._leaving)
         # Where a client went away, its payment may still be running: its outcome is to be kept.
-        while any(site.calls for site in sites) and loop.time() < ends:  # noqa: ASYNC110
+        while self._works() and loop.time() < ends:  # noqa: ASYNC110
             await asyncio.sleep(POLL_S)
-        for site in sites:
-            for upstream in site.upstreams:
-                upstream.close()
+        for upstream in tuple(self._upstreams):
+            upstream.close()
         own = asyncio.current_task()
         rest = [task for task in asyncio.all_tasks() if task is not own]
         if rest:
             await asyncio.wait(rest, timeout=max(POLL_S, ends - loop.time()))
+
+    def _works(self) -> bool:
+        """Whether requests are under way at an upstream, or on their way there or back."""
+        return bool(len(self._stages.turn)) or any(one.calls for one in self._upstreams)
 
 
 async def run(

@@ -71,7 +71,7 @@ class Site:
     Attributes:
         plan: what it is now.
         connections: those of all its listeners.
-        upstreams: the one in use and, while calls on them go on, former ones.
+        upstream: where its next request goes. One that is under way may still go to a former one.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Site:
         self._decision_log = decision_log
         self._stages = Stages() if stages is None else stages
         self.plan = plan
-        self.upstreams = [self._new_upstream(plan)]
+        self.upstream = self._new_upstream(plan)
         self.connections = Connections(self._handler(plan), plan.limits, exempt=self._trusts)
 
     def _trusts(self, peer: str) -> bool:
@@ -94,17 +94,12 @@ class Site:
     def become(self, plan: SitePlan) -> None:
         """Serve by `plan` from the next request on. Requests in flight end as they began."""
         if plan.upstream != self.plan.upstream:
-            self.upstreams = [one for one in self.upstreams if one.calls]
-            self.upstreams.append(self._new_upstream(plan))
+            self.upstream.retire()
+            self.upstream = self._new_upstream(plan)
         connections = self.connections
         connections.handler = self._handler(plan)
         connections.limits = plan.limits
         self.plan = plan
-
-    @property
-    def calls(self) -> int:
-        """How many requests to the upstream are under way, or wait for their turn (of any site)."""
-        return sum(one.calls for one in self.upstreams) + len(self._stages.turn)
 
     @staticmethod
     def _new_upstream(plan: SitePlan) -> Upstream:
@@ -115,7 +110,7 @@ class Site:
         gate = Gate(
             plan.profile,
             self._backend_of(plan.profile.name),
-            self.upstreams[-1],
+            self.upstream,
             plan.settings,
             decision_log=self._decision_log,
             stages=self._stages,

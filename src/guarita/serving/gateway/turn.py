@@ -79,5 +79,5 @@ class Stage(Generic[T]):
         for item in waiting:
             try:
                 work(item)
-            except Exception:
+            except BaseException:  # whatever it is, the others wait
                 log.exception("a step of a request failed")

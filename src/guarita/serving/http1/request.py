@@ -134,7 +134,7 @@ class Request(Struct, eq=False):
             sent = render.announced(pairs)
             if sent is not None and status != 204:
                 lines.append(b"content-length: " + sent)
-            elif status not in (204, 304):
+            elif length and status not in (204, 304):  # of what was not announced nothing is said
                 lines.append(render.length_line(length))
             body = b""
         else:

@@ -55,6 +55,7 @@ class Upstream:
         self._waiting: deque[Call] = deque()
         self._ticking: asyncio.TimerHandle | None = None
         self._closed = False
+        self._retired = False
         self._quiet_until = 0.0
 
     def send(
@@ -100,13 +101,18 @@ class Upstream:
         """How many connections are open."""
         return len(self._open)
 
+    def retire(self) -> None:
+        """Keep no connection for later: only requests that have begun are still sent here."""
+        self._retired = True
+        while self._idle:
+            self._idle.pop().transport.close()
+
     def close(self) -> None:
         """Close idle connections now and the others after their call. Later calls fail as not
         sent.
         """
         self._closed = True
-        while self._idle:
-            self._idle.pop().transport.close()
+        self.retire()
 
     # --- called by connections --------------------------------------------------------------------
 
@@ -117,7 +123,7 @@ class Upstream:
             if not call.over:
                 connection.begin(call)
                 return
-        if self._closed:
+        if self._retired:
             connection.transport.close()
             return
         connection.idle_since = self.now
