@@ -220,3 +220,26 @@ def test_a_reservation_for_a_closed_loop_is_given_back() -> None:
     assert gate.store.answer(reserve("k", "next")) == Reserved()
     task._log_destroy_pending = False  # type: ignore[attr-defined]
     coroutine.close()
+
+
+async def test_a_loop_stopped_in_its_turn_does_not_hold_another_loop_up() -> None:
+    gate = Gate()
+    gate.open.set()
+    group = GroupCommit(gate)
+    assert await group.answer(hit()) == 1  # the worker sleeps
+    stopped = asyncio.new_event_loop()
+
+    def leave() -> None:
+        async def ask() -> None:
+            group.defer(hit())
+            stopped.stop()
+
+        task = stopped.create_task(ask())
+        stopped.run_forever()
+        assert task.done()
+
+    await asyncio.to_thread(leave)
+    assert await asyncio.wait_for(group.answer(hit()), 30) == 3
+    group.close()
+    await asyncio.to_thread(stopped.run_until_complete, asyncio.sleep(0))
+    stopped.close()

@@ -1,15 +1,15 @@
 """A SQLite store behind event loops: asks that arrive together are committed together, by one
 worker thread.
 
-While one transaction waits for the disk, the asks of the meantime queue up; the next transaction
-takes them all. No event loop ever waits for the disk, and no ask is answered before its commit.
+All that one turn of a loop asks goes into one transaction. While that waits for the disk, the asks
+of the meantime queue up; the next transaction takes them all. No event loop ever waits for the
+disk, and no ask is answered before its commit.
 """
 
 import asyncio
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, Protocol
 
@@ -19,6 +19,12 @@ from guarita.stores.reservations import reset_after_fork
 _LARGEST_BATCH = 512
 """Asks a transaction: bounds how long other processes wait for it, and what an outage fails at
 once.
+"""
+
+
+_PATIENCE_S = 0.01
+"""The longest a worker with nothing else to do waits for the end of a loop's turn. Asks of a loop
+that was stopped in that very turn may wait for the next ask, or for `close`.
 """
 
 
@@ -65,7 +71,10 @@ class GroupCommit:
 
     def _start(self) -> None:
         self._lock = Lock()
-        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._asked: list[_Waiting] = []
+        self._turn: AbstractEventLoop | None = None
+        self._asleep = Lock()
+        self._asleep.acquire()
         self._worker: Thread | None = None
 
     async def answer(self, ask: Ask) -> Any:
@@ -94,7 +103,7 @@ class GroupCommit:
         """
         loop = asyncio.get_running_loop()
         future: Future[Any] = loop.create_future()
-        self._put(_Waiting(ask, loop, future, failed))
+        self._put(_Waiting(ask, loop, future, failed), loop)
         return future
 
     def close(self) -> None:
@@ -104,8 +113,7 @@ class GroupCommit:
         with self._lock:
             self._closed = True
             worker, self._worker = self._worker, None
-            if worker is not None:
-                self._queue.put(None)
+            self._wake()
         if worker is not None:
             worker.join()
 
@@ -113,22 +121,37 @@ class GroupCommit:
         """In a forked child: the worker and what it has queued are the parent's."""
         self._start()
 
-    def _put(self, waiting: _Waiting) -> None:
+    def _put(self, waiting: _Waiting, loop: AbstractEventLoop) -> None:
+        """To be called on `loop`."""
         with self._lock:
             if self._worker is None:
                 if self._closed:
                     raise Outage("the store is closed")
                 self._worker = Thread(target=self._work, name="guarita-group-commit", daemon=True)
                 self._worker.start()
-            # Waking the worker does not run it: it gets the interpreter when the loop has run this
-            # tick's tasks and polls.
-            self._queue.put(waiting)
+            self._asked.append(waiting)
+            if self._turn is loop:
+                return
+            self._turn = loop
+        # Runs when the loop has run all that is ready now. The worker sleeps until then: what one
+        # turn of the loop asks costs one commit.
+        loop.call_soon(self._end_turn)
+
+    def _end_turn(self) -> None:
+        with self._lock:
+            self._turn = None
+            self._wake()
+
+    def _wake(self) -> None:
+        # Under the lock.
+        if self._asleep.locked():
+            self._asleep.release()
 
     def _give_back(self, reserve: Reserve) -> None:
         # Behind the Reserve in the queue, and without effect where that did not get the
         # reservation.
         with suppress(Outage):
-            self._put(_Waiting(Release(reserve.scope, reserve.token)))
+            self._put(_Waiting(Release(reserve.scope, reserve.token)), asyncio.get_running_loop())
 
     def _deliver(self, answered: list[tuple[_Waiting, Any]]) -> None:
         for waiting, answer in answered:
@@ -148,25 +171,25 @@ class GroupCommit:
     # In the worker.
 
     def _work(self) -> None:
-        queue = self._queue
+        while (asked := self._next()) is not None:
+            for begin in range(0, len(asked), _LARGEST_BATCH):
+                self._commit(asked[begin : begin + _LARGEST_BATCH])
+
+    def _next(self) -> list[_Waiting] | None:
+        """What has been asked, once there is something and the turn of its loop is over; None when
+        this is closed.
+        """
+        patient = True
         while True:
-            first = queue.get()
-            if first is None:
-                return
-            batch = [first]
-            ending = False
-            try:
-                while len(batch) < _LARGEST_BATCH:
-                    waiting = queue.get_nowait()
-                    if waiting is None:
-                        ending = True
-                        break
-                    batch.append(waiting)
-            except Empty:
-                pass
-            self._commit(batch)
-            if ending:
-                return
+            with self._lock:
+                asked = self._asked
+                if asked and (self._turn is None or self._closed or not patient):
+                    self._asked = []
+                    self._turn = None
+                    return asked
+                if self._closed:
+                    return None
+            patient = self._asleep.acquire(timeout=_PATIENCE_S if asked else -1)
 
     def _commit(self, batch: list[_Waiting]) -> None:
         try:

@@ -39,6 +39,14 @@ class Reloaded:
             grace_s=20.0,
         )
 
+    async def drained(self) -> None:
+        """The end of the process, which waits for every task of its loop: those are the test's own
+        here.
+        """
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(asyncio, "all_tasks", lambda: {asyncio.current_task()})
+            await self.process.drain()
+
     async def client(self) -> Client:
         host, _, port = self.process.addresses("pay")[0].rpartition(":")
         return Client(*await asyncio.open_connection(host, int(port)))
@@ -104,7 +112,7 @@ async def test_a_payment_under_way_is_waited_for(world: World, at: str, monkeypa
         await until(lambda: len(one.upstream.seen) == 1)
         client.leave()
         await until(lambda: not any(len(s.connections) for s in one.process._sites.values()))
-        ending = asyncio.create_task(one.process.drain())
+        ending = asyncio.create_task(one.drained())
         for _ in range(20):
             await asyncio.sleep(0)
         assert not ending.done()
@@ -126,4 +134,4 @@ async def test_a_former_upstream_keeps_no_connection(world: World) -> None:
             await until(lambda: all(up.connections == 0 for up in one.process._upstreams))
         assert one.upstream.accepted == 2
         client.leave()
-        await one.process.drain()
+        await one.drained()
