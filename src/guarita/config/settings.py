@@ -80,6 +80,13 @@ class UpstreamSettings(Struct, frozen=True):
     most_connections: Annotated[
         Positive, Meta(description="Connections at a time; further requests wait `connect_s`.")
     ] = 256
+    reads_bodies: Annotated[
+        bool,
+        Meta(
+            description="The upstream reads every body to its end before it takes a next request: "
+            "connections are used again after bodies that no layer has read."
+        ),
+    ] = False
     keep_headers: Annotated[
         list[str],
         Meta(

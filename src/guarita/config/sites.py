@@ -246,6 +246,7 @@ class Sites:
                 settings.server_name,
                 Timeouts(settings.connect_s, settings.read_s, settings.idle_s),
                 settings.most_connections,
+                settings.reads_bodies,
             )
             plan.target()
         except (ValueError, OSError) as error:

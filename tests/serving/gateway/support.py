@@ -187,12 +187,13 @@ async def site(
     backend: Backend | None = None,
     settings: Settings | None = None,
     unix: str | None = None,
+    reads_bodies: bool = False,
 ) -> AsyncIterator[Site]:
     """The gateway between a listener and the upstream that plays `plays`. It listens on a port, or
     on the socket `unix`.
     """
     async with scripted(*plays) as behind:
-        pool = Upstream(behind.target)
+        pool = Upstream(behind.target, reads_bodies=reads_bodies)
         gate = Gate(profile, backend or world.backend, pool, settings or Settings())
         connections = Connections(gate, limits or Limits())
         loop = asyncio.get_running_loop()

@@ -40,10 +40,10 @@ async def test_a_client_that_goes_while_the_upstream_works(
         await peer.gone()
 
     async with site(world, play) as one:
-        monkeypatch.setattr(Call, "resume", broken)
         client = await one.client()
         client.send(one.request(key="k"))
         await until(lambda: one.executed)
+        monkeypatch.setattr(Answering, "holds", broken)
         client.leave()
         await is_dropped(one)
         assert world.states() == [State.OUTCOME_UNKNOWN]

@@ -126,22 +126,28 @@ class Exchange(Asking, eq=False):
             # Before anything went out; with its body here, a reserved request runs all the same.
             self.settle(Outcome(End.FAILED), self.nobody_left)
             return
+        # What no layer has read may look like a request. An upstream that answers without reading
+        # it must not come to it next.
+        last = self.body is None and body != b"" and not gate.upstream.reads_bodies
         framing = framing_of(facts.method, body, request.head.length)
+        if last:
+            framing = b"connection: close\r\n" + framing
         minor = request.head.minor
         head = gate.forwarding.head(facts, known, query, gate.certificate_header, framing, minor)
         request.on_gone = self.gone
         self.handed = True
         if body is not None:
-            self.call = gate.upstream.send(facts.method, head, body, self)  # type: ignore[arg-type]
+            self.call = gate.upstream.send(facts.method, head, body, self, last=last)  # type: ignore[arg-type]
         else:
-            self.stream_body(head)
+            self.stream_body(head, last)
 
-    def stream_body(self, head: bytes) -> None:
+    def stream_body(self, head: bytes, last: bool) -> None:
         """Hand the body on as it comes, no faster than the upstream takes it."""
         request = self.request
         chunked = request.head.length is None
         upstream, method = self.gate.upstream, self.facts.method
-        self.call = call = upstream.send(method, head, None, self, chunked=chunked)  # type: ignore[arg-type]
+        call = upstream.send(method, head, None, self, chunked=chunked, last=last)  # type: ignore[arg-type]
+        self.call = call
         call.on_full = request.pause_body
         call.on_drained = self.drained
         call.on_broken = self.body_broken

@@ -39,6 +39,7 @@ class UpstreamPlan(Struct, frozen=True):
     server_name: str | None = None
     timeouts: Timeouts = Timeouts()
     most_connections: int = 256
+    reads_bodies: bool = False
 
     def target(self) -> Target:
         """Raises ValueError or OSError, as `Target.parse`."""
@@ -104,7 +105,12 @@ class Site:
     @staticmethod
     def _new_upstream(plan: SitePlan) -> Upstream:
         spec = plan.upstream
-        return Upstream(spec.target(), spec.timeouts, most_connections=spec.most_connections)
+        return Upstream(
+            spec.target(),
+            spec.timeouts,
+            most_connections=spec.most_connections,
+            reads_bodies=spec.reads_bodies,
+        )
 
     def _handler(self, plan: SitePlan) -> "Handler":
         gate = Gate(

@@ -52,6 +52,7 @@ class Call(Struct, eq=False):
         receiver: who hears of the response.
         is_head: the method is HEAD.
         chunked: the body's parts are framed as chunks.
+        last: its connection is not used again.
         connection: the one it was sent on, while it is under way.
         sent: the whole request has been handed over.
         over: the receiver has heard, or is to hear, nothing more.
@@ -68,6 +69,7 @@ class Call(Struct, eq=False):
     receiver: Receiver
     is_head: bool = False
     chunked: bool = False
+    last: bool = False
     connection: "Connection | None" = None
     sent: bool = True
     over: bool = False

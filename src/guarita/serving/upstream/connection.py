@@ -252,7 +252,7 @@ class Connection(asyncio.Protocol):
         call.connection = None
         self.call = None
         transport = self.transport
-        if not keep or not call.sent or call.full or transport.is_closing():
+        if not keep or call.last or not call.sent or call.full or transport.is_closing():
             if call.sent and not call.full:
                 transport.close()
             else:

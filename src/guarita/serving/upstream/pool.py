@@ -31,6 +31,7 @@ class Upstream:
         target: where it is.
         timeouts: see `Timeouts`.
         most_connections: open at the same time; further calls wait, at most `connect_s`.
+        reads_bodies: the upstream reads every body to its end before it takes a next request.
         tick_s: how often deadlines are looked at, in seconds.
     """
 
@@ -40,6 +41,7 @@ class Upstream:
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - immutable
         *,
         most_connections: int = 256,
+        reads_bodies: bool = False,
         tick_s: float = 0.25,
     ) -> None:
         if most_connections < 1:
@@ -47,6 +49,7 @@ class Upstream:
         self.target = target
         self.timeouts = timeouts
         self.now = monotonic()
+        self.reads_bodies = reads_bodies
         self._most = most_connections
         self._tick_s = tick_s
         self._idle: deque[Connection] = deque()
@@ -66,12 +69,14 @@ class Upstream:
         receiver: Receiver,
         *,
         chunked: bool = False,
+        last: bool = False,
     ) -> Call:
         """Send a request. `head`: the whole head with the blank line, its framing fields as `body`
         is: the whole body, or None where the call's `data` and `end` give it (`chunked`: in chunks,
-        which the call frames). The receiver hears nothing before this returns.
+        which the call frames). `last`: the connection is not used again. The receiver hears nothing
+        before this returns.
         """
-        call = Call(head, body, receiver, method == "HEAD", chunked, sent=body is not None)
+        call = Call(head, body, receiver, method == "HEAD", chunked, last, sent=body is not None)
         idle = self._idle
         while idle:
             connection = idle.pop()
