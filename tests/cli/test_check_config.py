@@ -50,6 +50,9 @@ def test_mistakes(run: Runner) -> None:
     assert (result.status, result.out) == (1, "")
     assert "c.toml:4: unknown setting 'lisen' in [[site]]; did you mean 'listen'?" in result.err
     assert "c.toml:9: unknown setting 'raed_s'" in result.err
+    first, *others = result.err.splitlines()
+    assert first == "guarita: 3 mistakes in the configuration:"
+    assert [one[:7] for one in others] == ["c.toml:"] * 3, "an editor jumps to each"
     result = run("check-config", "--config", "c.toml", "--json")
     assert (result.status, result.json["config"]) == (1, "c.toml")
     assert [one["line"] for one in result.json["mistakes"]] == [2, 4, 9]
@@ -69,8 +72,17 @@ def test_serve_refuses_the_same_mistakes(run: Runner) -> None:
     Path("c.toml").write_text(CONFIG.replace("127.0.0.1:8080", "0.0.0.0:8080"))
     result = run("serve", "--config", "c.toml")
     assert (result.status, result.out) == (1, "")
-    assert "c.toml:4: 0.0.0.0:8080 would take keys without TLS" in result.err
+    assert "\nc.toml:4: 0.0.0.0:8080 would take keys without TLS" in result.err
     assert not Path("guarita-data").exists()
+
+
+def test_a_data_folder_that_is_a_file_is_told_by_both(run: Runner) -> None:
+    """`check-config` said that all was well, and `serve` did not start."""
+    Path("c.toml").write_text('[data]\nfolder = "c.toml"\n' + CONFIG)
+    for command in ("check-config", "serve"):
+        result = run(command, "--config", "c.toml")
+        assert (result.status, result.out) == (1, "")
+        assert "\nc.toml:2: folder: c.toml is no folder" in result.err
 
 
 def test_the_data_folder_of_the_command_line_goes_first(run: Runner) -> None:

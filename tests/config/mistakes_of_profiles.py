@@ -119,7 +119,7 @@ IN_PROFILES = {
     ),
     "two classes of a name": (
         SITE + UPSTREAM + OWN + CLASSES + "methods = ['GET']\n" + CLASSES,
-        9,
+        21,
         "has two route classes 'all'",
     ),
     "a pattern": (
@@ -136,6 +136,56 @@ IN_PROFILES = {
         SITE + UPSTREAM + OWN.replace("orders:write", "write orders") + CLASSES,
         14,
         "write it as 'orders:write'",
+    ),
+    "a route twice but for a parameter's name": (
+        SITE
+        + UPSTREAM
+        + OWN.replace("/orders", "/orders/:id")
+        + ROUTE.replace("/orders", "/orders/:name")
+        + CLASSES,
+        15,
+        "POST /orders/:name is POST /orders/:id of line 11 again",
+    ),
+    "the documented API's name mistyped": (
+        SITE + UPSTREAM + "[profile.minhakonto.rate_limit]\nlimit = 3\n",
+        8,
+        "there is no profile 'minhakonto'; did you mean 'minhakonta'?",
+    ),
+    "a route without its method": (
+        SITE + UPSTREAM + OWN.replace('method = "POST"\n', "") + CLASSES,
+        11,
+        "[[profile.own.route]] needs the setting 'method'",
+    ),
+    "routes that are no tables": (
+        SITE + UPSTREAM + "[profile.own]\nroute = 1\n" + CLASSES,
+        9,
+        "route is a list of tables: write [[profile.own.route]]",
+    ),
+    "like nothing": (
+        SITE
+        + UPSTREAM
+        + "[profile.own]\nlike = 'minhakont'\n[profile.own.rate_limit]\nlimit = 3\n",
+        9,
+        "did you mean 'minhakonta'?",
+    ),
+    "an unknown setting of a class": (
+        SITE + UPSTREAM + OWN + CLASSES + "metods = ['GET']\n" + CLASSES.replace("all", "rest"),
+        19,
+        "unknown setting 'metods' in [[profile.own.class]]; did you mean 'methods'?",
+    ),
+    "an unknown setting of a layer": (
+        SITE
+        + UPSTREAM
+        + OWN
+        + CLASSES.replace('"permission"', '"rate_limit", "permission"')
+        + "[profile.own.rate_limit]\nlimt = 3\nwindow_s = 3\non_outage = 'refuse'\n",
+        20,
+        "unknown setting 'limt'",
+    ),
+    "a threshold that is no number": (
+        SITE + UPSTREAM + "[profile.delfinance.lockout]\nkey_limit = 5\naddress_limit = '3'\n",
+        10,
+        "address_limit: must be a whole number",
     ),
     "a route twice": (SITE + UPSTREAM + OWN + ROUTE + CLASSES, 15, "stands twice"),
     "keys of no kind for the header": (

@@ -32,6 +32,53 @@ IN_SITES = {
         2,
         "counters: must be one of process, shared; did you mean 'process'?",
     ),
+    "a head shorter than its target": (
+        SITE + UPSTREAM + "[site.limits]\nhead_bytes = 8000\n",
+        9,
+        "head_bytes (8000) is less than target_bytes (8192)",
+    ),
+    "a target longer than its head": (
+        SITE + UPSTREAM + "[site.limits]\nhead_s = 3\ntarget_bytes = 65537\n",
+        10,
+        "head_bytes (65536) is less than target_bytes (65537)",
+    ),
+    "a head that is no number": (
+        SITE + UPSTREAM + "[site.limits]\ntarget_bytes = 90_000\nhead_bytes = '90_000'\n",
+        10,
+        "head_bytes: must be a whole number",
+    ),
+    "more of one address than in all": (
+        SITE + UPSTREAM + "[site.limits]\nconnections = 1000\n",
+        9,
+        "per_address (1024) is more than connections (1000)",
+    ),
+    "no HSTS for a year": (
+        SITE + "hsts_max_age_s = 31536000\nunsafe_no_hsts = true\n" + UPSTREAM,
+        6,
+        "leave one of them out",
+    ),
+    "TLS at the proxy, and none": (
+        SITE
+        + "trusted_proxies = ['10.0.0.1']\nhttps_at_proxy = true\nunsafe_plaintext = true\n"
+        + UPSTREAM,
+        7,
+        "https_at_proxy refuses what came without TLS, and unsafe_plaintext admits it",
+    ),
+    "reservations of several processes in one": (
+        "[data]\ncounters = 'shared'\nunsafe_memory_reservations = true\n" + SITE + UPSTREAM,
+        3,
+        'and counters = "shared" is for several: leave one of them out',
+    ),
+    "a data folder that is a file": (
+        "[data]\nfolder = 'guarita.toml'\n" + SITE + UPSTREAM,
+        2,
+        "guarita.toml is no folder; name one",
+    ),
+    "a data folder below a file": (
+        "[data]\nfolder = 'guarita.toml/a/b'\n" + SITE + UPSTREAM,
+        2,
+        "cannot be made: ",
+    ),
     "no site": ("[data]\nfolder = 'x'\n", 1, "there is no [[site]]"),
     "site is a table": ("[site]\nname = 'x'\n", 1, "write [[site]]"),
     "no upstream": (SITE, 1, "[[site]] needs [site.upstream]"),

@@ -163,11 +163,38 @@ DANGERS = {
 def test_a_class_without_allowlists_is_a_danger(tmp_path: Path) -> None:
     text = (
         SITE.replace("minhakonta", "mine") + UPSTREAM + "[profile.mine]\n"
-        "[[profile.mine.class]]\nname = 'all'\nlayers = ['api_key', 'account']\n"
+        "[[profile.mine.class]]\nname = 'all'\nlayers = ['api_key', 'account', 'permission']\n"
+        "[[profile.mine.route]]\nmethod = 'GET'\npath = '/a'\npermission = 'a:read'\n"
     )
     (danger,) = loaded(tmp_path, text).dangers
     assert (danger.line, "'all' has no layer address" in danger.text) == (9, True)
     assert loaded(tmp_path, text.replace("'api_key',", "'api_key', 'address',")).dangers == ()
+
+
+@pytest.mark.parametrize("like", ["", "like = 'minhakonta'\n"])
+def test_a_class_that_asks_for_no_permission_is_a_danger(tmp_path: Path, like: str) -> None:
+    """Whether the profile has no routes, or those of another."""
+    text = (
+        SITE.replace("minhakonta", "mine") + UPSTREAM + f"[profile.mine]\n{like}"
+        "[[profile.mine.class]]\nname = 'all'\nlayers = ['api_key', 'address', 'account']\n"
+    )
+    (danger,) = loaded(tmp_path, text).dangers
+    assert danger.line == (10 if like else 9)
+    assert "'all' has no layer permission: every key may do everything" in danger.text
+
+
+def test_half_a_second_is_a_time(tmp_path: Path) -> None:
+    """It was refused as less than 1, on the line of its table."""
+    times = [one for one in LimitSettings().__struct_fields__ if one.endswith("_s")]
+    assert "head_s" in times
+    text = SITE + UPSTREAM + "[site.limits]\n" + "".join(f"{one} = 0.5\n" for one in times)
+    (site,) = loaded(tmp_path, text).sites
+    assert [getattr(site.limits, one) for one in times] == [0.5] * len(times)
+
+
+def test_limits_at_their_edge(tmp_path: Path) -> None:
+    more = "head_bytes = 8192\nconnections = 1024\n"
+    assert loaded(tmp_path, SITE + UPSTREAM + "[site.limits]\n" + more).sites
 
 
 def test_a_profile_that_no_site_has_is_a_danger(tmp_path: Path) -> None:

@@ -1,19 +1,23 @@
 """`guarita check-config`: what a configuration would run, or what is wrong with it."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from guarita.cli.output import OK, REFUSED, MisuseError, RefusedError, emit, harmless, note
 from guarita.cli.settings import Settings, current
+
+if TYPE_CHECKING:
+    from guarita.config import ConfigError
 
 DEFAULT_CONFIG = "guarita.toml"
 
 
 def check_config() -> int:
-    """Say what a configuration file would run, or everything that is wrong with it.
+    """Say what a configuration file would run, or what is wrong with it.
 
     Reads the file and those it names; serves nothing and changes nothing. Exit status 0 where
-    `guarita serve` would start, 1 where there are mistakes (each with its line), 2 where the file
-    cannot be read. Default: guarita.toml.
+    nothing in them keeps `guarita serve` from starting, 1 where there are mistakes (each with its
+    line), 2 where the file cannot be read. Default: guarita.toml.
     """
     settings = current()
     needs_server()
@@ -28,10 +32,16 @@ def check_config() -> int:
         if settings.json:
             mistakes = describing.listed(error.mistakes)
             emit(True, {"config": str(file), "mistakes": mistakes}, "")
-        note(str(error))
+        note(told(error))
         return REFUSED
     emit(settings.json, describing.document(loaded), _shown(describing.text(loaded)))
     return OK
+
+
+def told(error: "ConfigError") -> str:
+    """The mistakes of a file, each on a line that begins with its place."""
+    count = len(error.mistakes)
+    return f"{count} mistake{'' if count == 1 else 's'} in the configuration:\n{error}"
 
 
 def config_file(settings: Settings) -> Path:

@@ -102,7 +102,7 @@ def _alone(folder: Path) -> Iterator[None]:
     Raises RefusedError where somebody does.
     """
     try:
-        lock = FolderLock(folder, alone=True, setting="the demo's own counters")
+        lock = FolderLock(folder, alone=True, setting="a demo's counters")
     except RefusedError:
         raise RefusedError(
             f"another process, perhaps a demo, serves from the data folder {folder}, and this demo"

@@ -24,29 +24,29 @@ class FolderLock:
     """
 
     def __init__(self, folder: Path, *, alone: bool, setting: str) -> None:
-        """`alone`: nobody else may serve from `folder`. `setting` is why, in the words of
-        guarita.toml.
+        """`alone`: nobody else may serve from `folder`. `setting` is why: what this process "has",
+        in the words of guarita.toml where it is a setting there.
         """
         self._file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
         except BlockingIOError:
-            other = os.pread(self._file, 200, 0).decode("ascii", "replace").strip()
+            told = os.pread(self._file, 200, 0).decode("utf-8", "replace")
             os.close(self._file)
+            other, _, its = told.strip().partition("\n")
             who = f" (process {other})" if other.isdigit() else ""
-            why = (
-                f"this one has {setting} in [data]"
-                if alone
-                else 'that one does not have counters = "shared" in [data]'
-            )
+            if alone:
+                why = f"this one has {setting}"
+            else:
+                why = f"that one has {its}" if its else "that one shares it with nobody"
             raise RefusedError(
                 f"another process{who} serves from the data folder {folder}, and {why}: what one"
-                ' counts the other would not know. Set counters = "shared" for both, or give each'
-                " a data folder of its own"
+                ' counts the other would not know. Set counters = "shared" for both, without'
+                " unsafe_memory_reservations, or give each a data folder of its own"
             ) from None
         os.ftruncate(self._file, 0)
         if alone:
-            os.pwrite(self._file, b"%d\n" % os.getpid(), 0)
+            os.pwrite(self._file, f"{os.getpid()}\n{setting}\n".encode(), 0)
 
     def release(self) -> None:
         """Let others use the folder."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from guarita.cli.check_config import config_file, needs_server
+from guarita.cli.check_config import config_file, needs_server, told
 from guarita.cli.output import OK, MisuseError, RefusedError, emit
 from guarita.cli.settings import Settings, current
 
@@ -69,7 +69,7 @@ def _loaded(file: Path, settings: Settings) -> "Loaded":
     try:
         return load(file, data=settings.given)
     except ConfigError as error:
-        raise RefusedError(str(error)) from None
+        raise RefusedError(told(error)) from None
     except Unreadable as error:
         raise MisuseError(str(error)) from None
 

@@ -114,9 +114,9 @@ class State:
                 FolderLock(
                     loaded.data,
                     alone=settings.data.counters == "process" or in_memory,
-                    setting="unsafe_memory_reservations = true"
+                    setting="unsafe_memory_reservations = true in [data]"
                     if in_memory
-                    else 'counters = "process"',
+                    else 'counters = "process" in [data]',
                 )
             )
             self.decision_log = None

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from guarita.config.certificates import CertificatePlan, certificates
+from guarita.config.data_checks import check_folder, check_stores
 from guarita.config.lines import Lines
 from guarita.config.mistakes import ConfigError, Mistake, Mistakes, Unreadable
 from guarita.config.profiles import profiles
@@ -65,6 +66,7 @@ def load(
     if settings is None:
         raise ConfigError(file, mistakes.found)
     folder = file.parent
+    data_is_named = data is None and settings.data.folder not in (None, "")
     data = data or data_folder(members, folder, environ)
     tables = members.get("profile")
     tables = tables if isinstance(tables, dict) else {}
@@ -84,11 +86,8 @@ def load(
     plan = None
     if verifying or "client_certificates" in members:
         plan = certificates(settings.client_certificates, folder, data / "ca", mistakes)
-    if settings.data.unsafe_memory_reservations:
-        mistakes.danger(
-            ("data", "unsafe_memory_reservations"),
-            "idempotency records are lost with the process: a retried payment may execute twice",
-        )
+    check_folder(data, named=data_is_named, mistakes=mistakes)
+    check_stores(settings.data, mistakes)
     if mistakes.found:
         raise ConfigError(file, mistakes.found)
     return Loaded(

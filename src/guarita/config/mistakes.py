@@ -53,6 +53,18 @@ class Mistakes:
         if place not in self._wrong:
             self.found.append(Mistake(self._lines.of(place), text))
 
+    def add_of_whole(self, text: str) -> None:
+        """A mistake that stands on no line of the file."""
+        self.found.append(Mistake(0, text))
+
+    def is_wrong(self, place: Place) -> bool:
+        """Whether `wrong` was said of a place or of something in it."""
+        return any(one[: len(place)] == place for one in self._wrong)
+
+    def is_given(self, place: Place) -> bool:
+        """Whether the file holds the setting itself."""
+        return self._lines.knows(place)
+
     def danger(self, place: Place, text: str) -> None:
         self.dangers.append(Mistake(self._lines.of(place), text))
 
@@ -62,15 +74,23 @@ class Mistakes:
 
 def nearest(word: str, known: Collection[str]) -> str:
     """ "; did you mean …?" or, where nothing is near, what there is."""
-    close = get_close_matches(word, sorted(known), n=1, cutoff=0.5)
+    close = meant(word, known)
     if close:
-        return f"; did you mean {close[0]!r}?"
+        return close
     return f"; known: {', '.join(sorted(known))}" if known else ""
 
 
-def table_name(place: Place) -> str:
-    """A table as the file writes it: [site.upstream], [profile.orders]; "" for the top."""
-    names = [str(part) for part in place if isinstance(part, str)]
-    if not names:
+def meant(word: str, known: Collection[str]) -> str:
+    """ "; did you mean …?", "" where nothing is near."""
+    close = get_close_matches(word, sorted(known), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def table_name(place: Place, *, listed: bool = False) -> str:
+    """A table as the file writes it: [site.upstream], [[profile.orders.route]]; "the file" for the
+    top. `listed`: the place is that of a list of tables, as is one that ends in a number.
+    """
+    name = ".".join(part for part in place if isinstance(part, str))
+    if not name:
         return "the file"
-    return f"[[{names[0]}]]" if names == ["site"] else f"[{'.'.join(names)}]"
+    return f"[[{name}]]" if listed or isinstance(place[-1], int) else f"[{name}]"

@@ -32,7 +32,7 @@ class DataSettings(Struct, frozen=True):
         bool,
         Meta(
             description="Keep idempotency records in memory: faster, but after a crash or a "
-            "restart a retried payment is executed again."
+            'restart a retried payment is executed again. Not with `counters = "shared"`.'
         ),
     ] = False
 

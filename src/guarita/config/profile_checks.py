@@ -1,14 +1,24 @@
 """Contradictions within a configured profile: between the layers of one of its classes."""
 
+from collections.abc import Collection
 from typing import Any
 
 from guarita.config.layers import METHODS
 from guarita.config.lines import Path as Place
-from guarita.config.mistakes import Mistakes
+from guarita.config.mistakes import Mistakes, meant
 from guarita.pipeline import BadOrder, check_order
 from guarita.profile import RouteClass, Selection
 
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+
+def no_layers(name: str, known: Collection[str]) -> str:
+    """What is said of a profile without layers: perhaps one of those `known` was meant."""
+    right = f"[[profile.{name}.class]] tables, or like = 'minhakonta'"
+    near = meant(name, known)
+    if near:
+        return f"there is no profile {name!r}{near} One of your own takes {right}"
+    return f"the profile {name!r} has no layers: write {right}"
 
 
 def check_class(
@@ -18,11 +28,14 @@ def check_class(
     profile_place: Place,
     *,
     has_routes: bool,
+    routes_are_wrong: bool,
+    own: bool,
     allowlists: bool,
     mistakes: Mistakes,
 ) -> None:
-    """Whether the layers of a class fit together. `allowlists`: the profile does not say by name
-    that it does without.
+    """Whether the layers of a class fit together. `own`: the file lists them. `has_routes`: and
+    routes, some of which are mistakes where `routes_are_wrong`. `allowlists`: the profile does not
+    say by name that it does without.
     """
     add = mistakes.add
     layers: dict[str, Any] = {layer.name: layer for layer in one.layers}
@@ -54,7 +67,12 @@ def check_class(
             f"class {one.name!r} has no layer permission: the permissions of the routes would"
             " not be looked at",
         )
-    if "permission" in layers and not layers["permission"].table.rows:
+    elif own and "permission" not in layers:
+        mistakes.danger(
+            place,
+            f"class {one.name!r} has no layer permission: every key may do everything here",
+        )
+    if "permission" in layers and not layers["permission"].table.rows and not routes_are_wrong:
         add(place, f"class {one.name!r} has the layer permission, but there is no route")
     _check_methods(one, layers, selection, place, profile_place, mistakes)
 

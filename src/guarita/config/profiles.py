@@ -6,23 +6,26 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from guarita.config import layers as making
 from guarita.config.lines import Path as Place
 from guarita.config.mistakes import Mistakes, nearest
-from guarita.config.profile_checks import check_class
+from guarita.config.plain_wording import PLAIN
+from guarita.config.profile_checks import check_class, no_layers
 from guarita.config.profile_settings import LAYER_TABLES, ClassSettings, ProfileSettings
+from guarita.config.routes import route_rows
 from guarita.config.wording import wording
 from guarita.decision import SERVING_REASONS, Reason
 from guarita.pipeline import Layer
 from guarita.profile import Profile, RouteClass, Selection
 from guarita.profiles.delfinance import PRODUCTION, UNSAFE_NO_CERTIFICATE_NO_ALLOWLIST
 from guarita.profiles.minhakonta import MINHA_KONTA
-from guarita.routes import RouteTable, Row
+from guarita.routes import RouteTable
 
 BUILT_IN = {"minhakonta": MINHA_KONTA, "delfinance": PRODUCTION}
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
-_PERMISSION = re.compile(r"[a-z][a-z0-9_]*:[a-z][a-z0-9_]*")
 _ONLY_OWN = ("like", "keys", "prefix", "route", "class", "wording")
 
 
@@ -50,7 +53,10 @@ class _Builder:
         self.given = given
         self.mistakes = mistakes
         self.place: Place = ("profile", name)
+        self._is_wrong = mistakes.is_wrong
         self.base = self._base()
+        self.base_is_known = not self._is_wrong((*self.place, "like"))
+        self.own = [(at, one) for at, one in enumerate(settings.classes) if one is not None]
 
     def _base(self) -> Profile | None:
         like = self.name if self.name in BUILT_IN else self.settings.like
@@ -62,39 +68,46 @@ class _Builder:
         before = len(self.mistakes.found)
         self._check_names()
         table = self._table()
-        classes = self._classes(table)
-        if len(self.mistakes.found) > before:
-            return None
+        names = self._layer_names()
+        made = self._layers(names, table) if self.base_is_known else {}
+        classes = [
+            RouteClass(name, tuple(made[layer] for layer in listed if layer in made))
+            for name, listed in names
+        ]
         selection = self._selection()
-        reachable = _reasons(classes)
         words = wording(
-            reachable,
+            self._reasons(names),
             self.base.wording if self.base else {},
             self.settings.wording,
             (*self.place, "wording"),
             self.mistakes,
         )
         for number, one in enumerate(classes):
-            check_class(
-                one,
-                selection,
-                self._class_place(number),
-                self.place,
-                has_routes=bool(self.settings.route),
-                allowlists=self.base is not UNSAFE_NO_CERTIFICATE_NO_ALLOWLIST,
-                mistakes=self.mistakes,
-            )
-        if len(self.mistakes.found) > before:
+            # Of a class that is not whole, nothing can be said but what is said already.
+            listed = names[number][1]
+            places = [(*self.place, layer) for layer in listed]
+            places += [self._class_place(number)] if self.own else []
+            if all(layer in made for layer in listed) and not any(map(self._is_wrong, places)):
+                self._check_class(one, number, selection)
+        if len(self.mistakes.found) > before or self._is_broken(names, made):
             return None
         try:
             return Profile(
-                self.name, table=table, classes=classes, selection=selection, wording=words
+                self.name, table=table, classes=tuple(classes), selection=selection, wording=words
             )
         except ValueError as error:
             self.mistakes.add(self.place, str(error))
             return None
 
     # --- the profile as a whole -------------------------------------------------------------------
+
+    def _is_broken(self, names: list[tuple[str, list[str]]], made: dict[str, Layer]) -> bool:
+        """Whether what makes it no profile was told when the file was read."""
+        return (
+            not self.base_is_known
+            or self._is_wrong((*self.place, "class"))
+            or any(layer not in made for _, listed in names for layer in listed)
+        )
 
     def _check_names(self) -> None:
         settings, add = self.settings, self.mistakes.add
@@ -110,12 +123,13 @@ class _Builder:
                         f"the profile {self.name} is what its API documents; give one of your own "
                         f"another name, with like = {self.name!r}",
                     )
-        elif self.base is None and not settings.classes and "class" not in self.given:
-            add(
-                self.place,
-                f"the profile {self.name!r} has no layers: write "
-                f"[[profile.{self.name}.class]] tables, or like = 'minhakonta'",
+            # What is not its own to say is not looked at any further.
+            settings = self.settings = replace(
+                settings, keys=None, prefix=None, route=[], classes=[], wording={}
             )
+            self.own = []
+        elif self.base is None and not settings.classes and not self._layers_are_unknown():
+            add(self.place, no_layers(self.name, BUILT_IN))
         if settings.keys is not None and not _NAME.fullmatch(settings.keys):
             add((*self.place, "keys"), f"{settings.keys!r} is no profile's name")
         if settings.unsafe_no_certificate_no_allowlist:
@@ -134,29 +148,11 @@ class _Builder:
         prefix = settings.prefix
         if prefix is None:
             prefix = base.prefix if base else ""
-        rows: list[Row] = []
-        seen: set[tuple[str, str]] = set()
-        for number, one in enumerate(settings.route):
-            place = (*self.place, "route", number)
-            if one is None:
-                continue
-            row = Row(one.method, one.path, one.permission)
-            try:
-                making.method(one.method)
-                RouteTable("", [row])
-            except ValueError as error:
-                self.mistakes.add(place, str(error))
-                continue
-            if not _PERMISSION.fullmatch(one.permission):
-                self.mistakes.add(
-                    (*place, "permission"),
-                    f"permission {one.permission!r}: write it as 'orders:write'",
-                )
-            if (one.method, one.path) in seen:
-                self.mistakes.add(place, f"{one.method} {one.path} stands twice")
-            seen.add((one.method, one.path))
-            rows.append(row)
-        if not self.given.get("route") and base is not None:
+        rows = route_rows(settings.route, (*self.place, "route"), self.mistakes)
+        self._routes_are_wrong = len(rows) < len(settings.route) or self._is_wrong(
+            (*self.place, "route")
+        )
+        if not settings.route and base is not None:
             rows = list(base.table.rows)
         try:
             return RouteTable(prefix, rows)
@@ -167,38 +163,56 @@ class _Builder:
     # --- classes ----------------------------------------------------------------------------------
 
     def _class_place(self, number: int) -> Place:
-        return (*self.place, "class", number) if self.settings.classes else self.place
+        return (*self.place, "class", self.own[number][0]) if self.own else self.place
 
-    def _classes(self, table: RouteTable) -> tuple[RouteClass, ...]:
-        names = self._layer_names()
+    def _check_class(self, one: RouteClass, number: int, selection: tuple[Selection, ...]) -> None:
+        check_class(
+            one,
+            selection,
+            self._class_place(number),
+            self.place,
+            has_routes=bool(self.settings.route),
+            routes_are_wrong=self._routes_are_wrong,
+            own=bool(self.own),
+            allowlists=self.base is not UNSAFE_NO_CERTIFICATE_NO_ALLOWLIST,
+            mistakes=self.mistakes,
+        )
+
+    def _layers(self, names: list[tuple[str, list[str]]], table: RouteTable) -> dict[str, Layer]:
+        """Every layer that a class names, by its name; without those that cannot be made."""
         made: dict[str, Layer] = {}
         for name in dict.fromkeys(name for _, listed in names for name in listed):
             layer = self._layer(name, table)
             if layer is not None:
                 made[name] = layer
-        for member in LAYER_TABLES if names else ():
+        for member in LAYER_TABLES if names and not self._layers_are_unknown() else ():
             if getattr(self.settings, member) is not None and not any(
                 member in listed for _, listed in names
             ):
                 self.mistakes.add(
                     (*self.place, member), f"no class of this profile has the layer {member!r}"
                 )
-        return tuple(
-            RouteClass(name, tuple(made[layer] for layer in listed if layer in made))
-            for name, listed in names
+        return made
+
+    def _layers_are_unknown(self) -> bool:
+        """Whether there may be layers that nobody could read."""
+        listed = [layer for _, one in self.own for layer in one.layers]
+        return (
+            not self.base_is_known
+            or self._is_wrong((*self.place, "class"))
+            or any(layer not in making.KINDS for layer in listed)
         )
 
     def _layer_names(self) -> list[tuple[str, list[str]]]:
         """Class → the names of its layers."""
-        own = [one for one in self.settings.classes if one is not None]
-        if not own and self.base is not None:
+        if not self.own and self.base is not None:
             return [(one.name, [layer.name for layer in one.layers]) for one in self.base.classes]
         self._check_unknown_layers()
-        return [(one.name, [name for name in one.layers if name in making.KINDS]) for one in own]
+        return [(one.name, list(one.layers)) for _, one in self.own]
 
     def _check_unknown_layers(self) -> None:
-        for number, one in enumerate(self.settings.classes):
-            for index, layer in enumerate(one.layers if one else ()):
+        for number, one in self.own:
+            for index, layer in enumerate(one.layers):
                 if layer not in making.KINDS:
                     self.mistakes.add(
                         (*self.place, "class", number, "layers", index),
@@ -206,6 +220,8 @@ class _Builder:
                     )
 
     def _layer(self, name: str, table: RouteTable) -> Layer | None:
+        if name not in making.KINDS:
+            return None  # told already
         base = None
         if self.base is not None:
             every = [layer for one in self.base.classes for layer in one.layers]
@@ -224,16 +240,33 @@ class _Builder:
             return making.make(name, settings, base, keys=keys, own_keys=own_keys, table=table)
         except ValueError as error:
             place = (*self.place, name) if settings is not None else self.place
-            self.mistakes.add(place, f"{name}: {error}")
+            if not self._is_wrong((*self.place, name)):  # else it may come from that
+                self.mistakes.add(place, f"{name}: {error}")
             return None
 
+    def _reasons(self, names: list[tuple[str, list[str]]]) -> tuple[Reason, ...]:
+        """The reasons that its layers can give; all there are where not all layers are known."""
+        if not names or self._layers_are_unknown():
+            return tuple(PLAIN)
+        layers = [making.KINDS[name] for _, listed in names for name in listed]
+        found = [reason for layer in layers for reason in layer.reasons]
+        return tuple(dict.fromkeys([*found, *SERVING_REASONS]))
+
     def _selection(self) -> tuple[Selection, ...]:
-        own = [one for one in self.settings.classes if one is not None]
-        if not own:
+        if not self.own:
             return self.base.selection if self.base else ()
         rows: list[Selection] = []
-        for number, one in enumerate(own):
-            rows += self._rows(number, one, last=number == len(own) - 1)
+        names: set[str] = set()
+        for number, one in self.own:
+            place = (*self.place, "class", number)
+            if self._is_wrong(place):
+                continue
+            if one.name in names:
+                self.mistakes.add(
+                    place, f"the profile {self.name!r} has two route classes {one.name!r}"
+                )
+            names.add(one.name)
+            rows += self._rows(number, one, last=number == len(self.settings.classes) - 1)
         return tuple(rows)
 
     def _rows(self, number: int, one: ClassSettings, *, last: bool) -> list[Selection]:
@@ -259,8 +292,3 @@ class _Builder:
                     f"path {path!r}: write an exact path below the prefix, such as '/balance'",
                 )
         return [Selection(one.name, methods, path) for path in one.paths or (None,)]
-
-
-def _reasons(classes: tuple[RouteClass, ...]) -> tuple[Reason, ...]:
-    found = [reason for one in classes for layer in one.layers for reason in layer.reasons]
-    return tuple(dict.fromkeys([*found, *SERVING_REASONS]))

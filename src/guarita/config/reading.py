@@ -96,7 +96,9 @@ def _value(kind: Any, value: Any, place: Place, mistakes: Mistakes) -> Any:
 
 def _list(kind: type[Struct], value: Any, place: Place, mistakes: Mistakes) -> Any:
     if not isinstance(value, list):
-        mistakes.wrong(place, f"{place[-1]} is a list of tables: write [[{place[-1]}]]")
+        mistakes.wrong(
+            place, f"{place[-1]} is a list of tables: write {table_name(place, listed=True)}"
+        )
         return _WRONG
     # None stands for an unusable one: the others keep their numbers, and with them their lines.
     return [read(kind, one, (*place, number), mistakes) for number, one in enumerate(value)]

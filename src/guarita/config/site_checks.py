@@ -1,4 +1,4 @@
-"""Contradictions within a site: between its listeners, its proxies and its profile."""
+"""Contradictions within a site: between its settings, listeners, proxies and profile."""
 
 import re
 from ipaddress import ip_address
@@ -39,6 +39,50 @@ def plaintext(site: Site, listen: list[Listen], place: Place, mistakes: Mistakes
             f"{one} would take keys without TLS: give [site.tls], listen on 127.0.0.1, say"
             " https_at_proxy = true where trusted proxies end TLS, or unsafe_plaintext = true",
         )
+
+
+def contradictions(site: Site, place: Place, mistakes: Mistakes) -> None:
+    """Settings of a site of which one makes the other useless."""
+    limits, here = site.limits, (*place, "limits")
+    if limits.head_bytes < limits.target_bytes:
+        _pair(
+            here,
+            "head_bytes",
+            "target_bytes",
+            f"head_bytes ({limits.head_bytes}) is less than target_bytes ({limits.target_bytes}),"
+            " and the target is a part of the head: raise head_bytes, or lower target_bytes",
+            mistakes,
+        )
+    if limits.per_address > limits.connections:
+        _pair(
+            here,
+            "per_address",
+            "connections",
+            f"per_address ({limits.per_address}) is more than connections ({limits.connections}),"
+            " and one address could take them all: lower per_address, or raise connections",
+            mistakes,
+        )
+    if site.unsafe_no_hsts and mistakes.is_given((*place, "hsts_max_age_s")):
+        mistakes.add(
+            (*place, "unsafe_no_hsts"),
+            "unsafe_no_hsts = true sends no HSTS, and hsts_max_age_s says how long it holds:"
+            " leave one of them out",
+        )
+    if site.https_at_proxy and site.unsafe_plaintext:
+        mistakes.add(
+            (*place, "unsafe_plaintext"),
+            "https_at_proxy refuses what came without TLS, and unsafe_plaintext admits it: leave"
+            " one of them out",
+        )
+
+
+def _pair(place: Place, one: str, other: str, text: str, mistakes: Mistakes) -> None:
+    """A contradiction of two settings, on the line of the one that is given; none where one of them
+    is a mistake already.
+    """
+    if not mistakes.is_wrong((*place, one)) and not mistakes.is_wrong((*place, other)):
+        named = one if mistakes.is_given((*place, one)) else other
+        mistakes.add((*place, named), text)
 
 
 def unguarded(site: Site, place: Place, mistakes: Mistakes) -> None:

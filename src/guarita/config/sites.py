@@ -23,6 +23,7 @@ from guarita.config.site_checks import (
     UNIX,
     against_process,
     against_profile,
+    contradictions,
     credential_headers,
     has_layer,
     not_itself,
@@ -99,6 +100,7 @@ class Sites:
                 not_itself(upstream, listen, (*place, "upstream", "url"), self._mistakes)
         forwarding = None if profile is None else self._forwarding(site, profile, place)
         limits = self._limits(site.limits, (*place, "limits"))
+        contradictions(site, place, self._mistakes)
         plaintext(site, listen, place, self._mistakes)
         unguarded(site, place, self._mistakes)
         if profile is not None:
@@ -295,5 +297,6 @@ class Sites:
         try:
             return Limits(**members)
         except ValueError as error:
-            self._mistakes.add(place, str(error))
+            name = str(error).partition(":")[0]
+            self._mistakes.add((*place, name) if name in members else place, str(error))
             return None

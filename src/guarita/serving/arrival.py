@@ -59,7 +59,7 @@ def from_edge(
 
 class Unguarded:
     """Raw paths that reach the application without any check; one that ends in "/" covers what is
-    below it. Logs a warning for each.
+    below it. Logs a warning for each, unless they are `told` elsewhere.
 
     Raises:
         TypeError: one text instead of a list. ValueError: a path that cannot be meant.
@@ -67,7 +67,7 @@ class Unguarded:
 
     __slots__ = ("_paths", "_trees", "any")
 
-    def __init__(self, paths: Iterable[str] = ()) -> None:
+    def __init__(self, paths: Iterable[str] = (), *, told: bool = False) -> None:
         if isinstance(paths, str):
             raise TypeError(
                 f"unsafe_unguarded_paths is a list of paths, not the one text {paths!r}"
@@ -79,7 +79,8 @@ class Unguarded:
                     f'unsafe_unguarded_paths: {path!r} must begin with "/" and name something'
                     " below it"
                 )
-            log.warning("unsafe_unguarded_paths: %s reaches the application unchecked", path)
+            if not told:
+                log.warning("unsafe_unguarded_paths: %s reaches the application unchecked", path)
         self._paths = frozenset(path for path in listed if not path.endswith("/"))
         self._trees = tuple(path for path in listed if path.endswith("/"))
         self.any = bool(listed)

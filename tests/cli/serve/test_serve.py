@@ -264,6 +264,7 @@ def test_dangerous_settings_are_logged_with_their_line(files: Files, merchant: M
         assert get(gateway.connect(), "/health", {})[0] == 200
         assert f"{files.file}:3: idempotency records are lost" in gateway.log
         assert f"{files.file}:10: /health reaches the upstream unchecked" in gateway.log
+        assert gateway.log.count("/health") == 1, "each is told once"
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])

@@ -3,6 +3,7 @@ together.
 """
 
 import http.client
+import os
 from pathlib import Path
 
 import pytest
@@ -36,13 +37,17 @@ def test_a_second_process_that_counts_alone_is_refused(tmp_path: Path, upstream:
         said = refused(alone)
         assert f"another process (process {first.process.pid}) serves from the data folder" in said
         assert 'this one has counters = "process" in [data]' in said
-        assert 'that one does not have counters = "shared"' in refused(shared)
+        assert 'that one has counters = "process" in [data]' in refused(shared)
         assert get(first.connect(), BALANCE, merchant.headers)[0] == 200
     with serving(shared):
         assert 'this one has counters = "process"' in refused(alone)
-        text = alone.read_text().replace('"process"', '"shared"\nunsafe_memory_reservations = true')
+        text = alone.read_text().replace(
+            '"process"', '"process"\nunsafe_memory_reservations = true'
+        )
         alone.write_text(text)
         assert "this one has unsafe_memory_reservations = true" in refused(alone)
+    with serving(alone):
+        assert "that one has unsafe_memory_reservations = true in [data]" in refused(shared)
 
 
 @pytest.mark.slow
@@ -67,6 +72,11 @@ def test_the_lock_ends_with_its_holder(tmp_path: Path) -> None:
         for alone in (True, False):
             with pytest.raises(RefusedError, match="another process"):
                 FolderLock(tmp_path, alone=alone, setting="x")
+    with FolderLock(tmp_path, alone=True, setting="a demo's counters"):
+        with pytest.raises(RefusedError) as caught:
+            FolderLock(tmp_path, alone=False, setting="x")
+        assert f"(process {os.getpid()})" in str(caught.value)
+        assert "that one has a demo's counters: " in str(caught.value)
     with (
         FolderLock(tmp_path, alone=False, setting="x"),
         FolderLock(tmp_path, alone=False, setting="x"),

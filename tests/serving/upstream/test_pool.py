@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import socket
+import ssl
 from pathlib import Path
 
 import pytest
@@ -249,6 +251,28 @@ async def test_after_close() -> None:
         await second.end()
         assert second.body == b"ok"
         await until(lambda: not client.connections)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 1)"), "Connection refused"),
+        (FileNotFoundError(2, "No such file or directory"), "No such file or directory"),
+        (TimeoutError(), "no connection within connect_s"),
+        (socket.gaierror(-2, "Name or service not known"), "Name or service not known"),
+        (OSError("Multiple exceptions: a, b"), "Multiple exceptions: a, b"),
+        (ssl.SSLError(1, "wrong version number"), "wrong version number"),
+        (ssl.SSLCertVerificationError(1, "not its name"), "not its name"),
+        (ValueError(), "ValueError"),
+    ],
+)
+async def test_why_it_cannot_be_reached_is_told_in_words(
+    caplog: pytest.LogCaptureFixture, error: Exception, said: str
+) -> None:
+    """It was a Python repr."""
+    Upstream(Target.parse("http://127.0.0.1:9"))._unreachable(error)
+    (record,) = caplog.records
+    assert record.getMessage() == f"upstream 127.0.0.1:9 cannot be reached: {said}"
 
 
 async def test_no_descriptor_is_left() -> None:

@@ -92,7 +92,8 @@ class Gate:
             if settings.hsts_max_age_s
             else ()
         )
-        self.unguarded = Unguarded(settings.unsafe_unguarded_paths)
+        # `guarita serve` tells them with their lines.
+        self.unguarded = Unguarded(settings.unsafe_unguarded_paths, told=True)
 
     def begin(self, request: "Request") -> None:
         """A request's head has arrived: decide on it, with those that come in the same turn."""

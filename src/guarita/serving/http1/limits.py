@@ -48,6 +48,10 @@ class Limits(Struct, frozen=True):
             value = getattr(self, name)
             if name == "stream_bytes" and value is None:
                 continue
+            if name.endswith("_s") and name != "linger_s":
+                if value <= 0:
+                    raise ValueError(f"{name}: {value!r} is not more than 0")
+                continue
             least = 0 if name in ("body_bytes", "stream_bytes", "drain_bytes", "linger_s") else 1
-            if value < least or (name.endswith("_s") and name != "linger_s" and value <= 0):
+            if value < least:
                 raise ValueError(f"{name}: {value!r} is less than {least}")

@@ -6,6 +6,8 @@ connection gets it: a payment may have been executed however soon the connection
 
 import asyncio
 import logging
+import os
+import ssl
 from collections import deque
 from time import monotonic
 
@@ -190,7 +192,7 @@ class Upstream:
         now = monotonic()
         if now >= self._quiet_until:
             self._quiet_until = now + LOG_EVERY_S
-            log.error("upstream %s cannot be reached: %r", self.target.authority, error)
+            log.error("upstream %s cannot be reached: %s", self.target.authority, _told(error))
         while self._waiting:
             call = self._waiting.popleft()
             if not call.over:
@@ -226,3 +228,14 @@ class Upstream:
         finally:  # a bug below must not end all deadlines
             if self._open or self._waiting or self._connecting:
                 self._wait()
+
+
+def _told(error: Exception) -> str:
+    """Why there is no connection, in the operating system's words where they are its."""
+    if isinstance(error, ssl.SSLError):  # its numbers are OpenSSL's
+        return str(error)
+    if isinstance(error, TimeoutError) and not error.args:
+        return "no connection within connect_s"
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
