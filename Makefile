@@ -40,8 +40,8 @@ format: $(STAMP)-dev ## rewrite the code as `make check` wants it
 	@$(PY) -m ruff check --quiet --fix-only .
 	@$(PY) -m ruff format .
 
-bench: $(STAMP)-dev ## measure what the gate costs per request
-	@$(PY) -m benchmarks $(ARGS)
+bench: $(STAMP)-dev ## measure what the gate costs per request, half an hour; writes docs/benchmarks.md (ARGS="gateway --quick": only shown)
+	@$(PY) -m benchmarks $(or $(ARGS),--write docs/benchmarks.md)
 
 docs: $(STAMP)-dev ## write the generated tables into README.md and docs/
 	@$(PY) -m guarita.tables --write $(TABLES)

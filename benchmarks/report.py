@@ -80,7 +80,7 @@ def _load_average() -> str:
 
 _PAGE = """# What the gate costs
 
-This page is the output of `make bench ARGS="--write docs/benchmarks.md"`. Ratios carry over to
+This page is the output of `make bench`, which takes half an hour. Ratios carry over to
 other machines better than absolute figures do; run it on yours, while nothing else runs there.
 {note}
 {machine}
