@@ -33,12 +33,12 @@ IN_SITES = {
         "counters: must be one of process, shared; did you mean 'process'?",
     ),
     "a head shorter than its target": (
-        SITE + UPSTREAM + "[site.limits]\nhead_bytes = 8000\n",
+        SITE + UPSTREAM + "[site.limits]\nhead_bytes = 8000\ntarget_bytes = 8192\n",
         9,
         "head_bytes (8000) is less than target_bytes (8192)",
     ),
     "a target longer than its head": (
-        SITE + UPSTREAM + "[site.limits]\nhead_s = 3\ntarget_bytes = 65537\n",
+        SITE + UPSTREAM + "[site.limits]\ntarget_bytes = 65537\nhead_bytes = 65536\n",
         10,
         "head_bytes (65536) is less than target_bytes (65537)",
     ),
@@ -48,8 +48,8 @@ IN_SITES = {
         "head_bytes: must be a whole number",
     ),
     "more of one address than in all": (
-        SITE + UPSTREAM + "[site.limits]\nconnections = 1000\n",
-        9,
+        SITE + UPSTREAM + "[site.limits]\nconnections = 1000\nper_address = 1024\n",
+        10,
         "per_address (1024) is more than connections (1000)",
     ),
     "no HSTS for a year": (

@@ -102,3 +102,11 @@ def test_a_data_folder_that_cannot_be_written_to(
     (tmp_path / "d" / "e").chmod(0o777)
     ((line, words),) = mistakes(tmp_path, text)
     assert (line, "run: chmod go-w" in words) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "limit",
+    ["connections = 10", "per_address = 20000", "head_bytes = 4096", "target_bytes = 90000"],
+)
+def test_a_limit_does_not_contradict_a_default(tmp_path: Path, limit: str) -> None:
+    loaded(tmp_path, SITE + UPSTREAM + f"[site.limits]\n{limit}\n")

@@ -243,3 +243,28 @@ async def test_a_loop_stopped_in_its_turn_does_not_hold_another_loop_up() -> Non
     group.close()
     await asyncio.to_thread(stopped.run_until_complete, asyncio.sleep(0))
     stopped.close()
+
+
+async def test_what_could_not_be_asked_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is short for a moment, once for the worker and once for the end of the turn. What
+    could not be asked is not committed.
+    """
+    gate = Gate()
+    gate.open.set()
+    group = GroupCommit(gate)
+    loop = asyncio.get_running_loop()
+
+    def short(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", short)
+        with pytest.raises(MemoryError):
+            group.defer(hit())
+    assert await asyncio.wait_for(group.answer(hit()), 30) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "call_soon", short)
+        with pytest.raises(MemoryError):
+            group.defer(hit())
+    assert await asyncio.wait_for(group.answer(hit()), 30) == 2
+    group.close()

@@ -77,12 +77,12 @@ def contradictions(site: Site, place: Place, mistakes: Mistakes) -> None:
 
 
 def _pair(place: Place, one: str, other: str, text: str, mistakes: Mistakes) -> None:
-    """A contradiction of two settings, on the line of the one that is given; none where one of them
-    is a mistake already.
+    """A contradiction of two settings, where both are given and neither is a mistake already. A
+    default never contradicts: of two limits the smaller one holds.
     """
-    if not mistakes.is_wrong((*place, one)) and not mistakes.is_wrong((*place, other)):
-        named = one if mistakes.is_given((*place, one)) else other
-        mistakes.add((*place, named), text)
+    places = (*place, one), (*place, other)
+    if all(mistakes.is_given(its) and not mistakes.is_wrong(its) for its in places):
+        mistakes.add(places[0], text)
 
 
 def unguarded(site: Site, place: Place, mistakes: Mistakes) -> None:

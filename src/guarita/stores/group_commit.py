@@ -23,8 +23,9 @@ once.
 
 
 _PATIENCE_S = 0.01
-"""The longest a worker with nothing else to do waits for the end of a loop's turn. Asks of a loop
-that was stopped in that very turn may wait for the next ask, or for `close`.
+"""How long a worker that comes back from a commit waits for the end of the turn it finds asks of.
+One that sleeps is woken by that end; asks of a loop that was stopped in that very turn wait for the
+next ask, or for `close`.
 """
 
 
@@ -127,15 +128,15 @@ class GroupCommit:
             if self._worker is None:
                 if self._closed:
                     raise Outage("the store is closed")
-                self._worker = Thread(target=self._work, name="guarita-group-commit", daemon=True)
-                self._worker.start()
+                worker = Thread(target=self._work, name="guarita-group-commit", daemon=True)
+                worker.start()
+                self._worker = worker
+            if self._turn is not loop:
+                # Runs when the loop has run all that is ready now. The worker sleeps until then:
+                # what one turn of the loop asks costs one commit.
+                loop.call_soon(self._end_turn)
+                self._turn = loop
             self._asked.append(waiting)
-            if self._turn is loop:
-                return
-            self._turn = loop
-        # Runs when the loop has run all that is ready now. The worker sleeps until then: what one
-        # turn of the loop asks costs one commit.
-        loop.call_soon(self._end_turn)
 
     def _end_turn(self) -> None:
         with self._lock:

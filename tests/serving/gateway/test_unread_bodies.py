@@ -1,6 +1,6 @@
-"""A body that no layer has read is no way past the gate, whatever the upstream makes of it. The
-upstream here does what RFC 9112 forbids and some programs do: it answers without reading the body,
-and takes what lies there for its next request.
+"""A body that no layer has read is no way past the gate. The upstream here does what RFC 9112
+forbids and some programs do: it answers without reading the body, and takes what lies there for its
+next request, unless it was asked to end the connection.
 """
 
 from collections.abc import AsyncIterator

@@ -184,6 +184,38 @@ async def test_an_early_answer_to_a_body_that_is_not_out() -> None:
         await until(lambda: client.connections == 1)
 
 
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("ends", [b"", b"Connection: close\r\n"])
+async def test_an_early_answer_to_a_body_of_which_little_is_not_out(
+    ends: bytes, last: bool
+) -> None:
+    """To close would wait for an upstream that reads no more, for ever."""
+    go = asyncio.Event()
+
+    async def play(peer: Peer) -> None:
+        await peer.reader.readuntil(b"\r\n\r\n")
+        peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await go.wait()
+        await peer.say(b"HTTP/1.1 413 Too Large\r\n%bContent-Length: 2\r\n\r\nno" % ends)
+        await asyncio.Event().wait()
+
+    async with scripted(play, answering(OK)) as server, upstream(server.target) as client:
+        heard = Heard()
+        call = client.send("POST", long(64 * MIB), None, heard, last=last)
+        await until(lambda: call.connection)
+        assert call.connection is not None
+        transport = call.connection.transport
+        while not transport.get_write_buffer_size():
+            call.data(b"x" * 20_000)
+            await asyncio.sleep(0)
+        assert not call.full
+        call.end()
+        go.set()
+        await heard.end()
+        await until(lambda: not client.connections)
+        assert (await ask(client)).body == b"ok"
+
+
 @pytest.mark.parametrize("moment", ["connecting", "under way"])
 async def test_a_body_that_breaks_off(moment: str) -> None:
     """The upstream may not take what it has for a whole request."""

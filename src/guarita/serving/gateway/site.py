@@ -95,8 +95,8 @@ class Site:
     def become(self, plan: SitePlan) -> None:
         """Serve by `plan` from the next request on. Requests in flight end as they began."""
         if plan.upstream != self.plan.upstream:
-            self.upstream.retire()
-            self.upstream = self._new_upstream(plan)
+            former, self.upstream = self.upstream, self._new_upstream(plan)
+            former.retire()
         connections = self.connections
         connections.handler = self._handler(plan)
         connections.limits = plan.limits

@@ -252,14 +252,14 @@ class Connection(asyncio.Protocol):
         call.connection = None
         self.call = None
         transport = self.transport
-        if not keep or call.last or not call.sent or call.full or transport.is_closing():
-            if call.sent and not call.full:
-                transport.close()
-            else:
-                transport.abort()  # closing would wait until the request is out
+        whole = call.sent and not call.full and not transport.get_write_buffer_size()
+        if not whole or transport.is_closing():
+            # An answer before the request was out: what is left may not be read. Closing would wait
+            # until it is.
+            transport.abort()
             return
-        if transport.get_write_buffer_size():
-            transport.abort()  # an answer before the request was out: what is left may not be read
+        if not keep or call.last:
+            transport.close()
             return
         self._rest = b""
         self._heads = 0
