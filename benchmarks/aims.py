@@ -6,7 +6,7 @@ AIMS = """\
 | aim | reached? |
 | --- | --- |
 | at most 10 µs of CPU added per admitted signed POST | no: see *added µs* under *middleware* |
-| p99 at 32 connections within 1.5 times of the bare application | no: see *p99 ratio* there, above 3 |
+| p99 at 32 connections within 1.5 times of the bare application | no: see *p99 ratio*, above 3 |
 | 400,000 live idempotency records change nothing | yes: compare the rows with and without |
 | a keep-alive request over TLS at most 1.6 times one over plain HTTP | yes |
 | no certificate verified on a warm connection | yes |
